@@ -1,0 +1,28 @@
+"""Names in Redis. `{…}` is a hash tag: keys that are switched together live in one slot of a Redis Cluster."""
+
+from __future__ import annotations
+
+SNAPSHOT_CURRENT = "berth:{snapshot}:current"
+"""Version of the newest snapshot, ASCII decimal."""
+SNAPSHOT_CHANNEL = "berth:snapshot"
+"""Pub/sub: each message is a version that has just become current."""
+SNAPSHOT_TTL_S = 3600
+
+INFLIGHT_STREAM = "berth:{inflight}"
+"""Stream of tentative placements, so that replicas count each other's: see `extender/inflight.py`."""
+DECISIONS_STREAM = "berth:{decisions}"
+"""Stream of decision records, field `d`: a serialized berth.v1.Decision."""
+OVERRIDE = "berth:{override}"
+"""JSON of the audited override (mode, rollout, weights), read by every replica within a second."""
+OVERRIDE_AUDIT = "berth:{override}:audit"
+"""Stream of who set which override when."""
+
+
+def snapshot(version: int) -> str:
+    """Key of one snapshot."""
+    return f"berth:{{snapshot}}:v{version}"
+
+
+def scores(model: str, model_version: str, snapshot_version: int, pod_class: str = "") -> str:
+    """Key of one model's scores of all nodes of a snapshot."""
+    return f"berth:{{scores:{model}}}:{model_version}:{snapshot_version}:{pod_class}"

@@ -1,0 +1,7 @@
+"""Usage history to columns for the load predictor."""
+
+from __future__ import annotations
+
+from berth.features.registry import Feature
+
+FEATURES: tuple[Feature, ...] = ()
