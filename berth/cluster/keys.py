@@ -11,7 +11,7 @@ SNAPSHOT_TTL_S = 3600
 INFLIGHT_STREAM = "berth:{inflight}"
 """Stream of tentative placements, so that replicas count each other's: see `extender/inflight.py`."""
 DECISIONS_STREAM = "berth:{decisions}"
-"""Stream of decision records, field `d`: a serialized berth.v1.Decision."""
+"""Stream of decision records, field `d`: JSON of berth.decisions.record.Decision."""
 OVERRIDE = "berth:{override}"
 """JSON of the audited override (mode, rollout, weights), read by every replica within a second."""
 OVERRIDE_AUDIT = "berth:{override}:audit"
@@ -23,6 +23,6 @@ def snapshot(version: int) -> str:
     return f"berth:{{snapshot}}:v{version}"
 
 
-def scores(model: str, model_version: str, snapshot_version: int, pod_class: str = "") -> str:
+def scores(model: str, model_version: str, snapshot_id: str, pod_class: str = "") -> str:
     """Key of one model's scores of all nodes of a snapshot."""
-    return f"berth:{{scores:{model}}}:{model_version}:{snapshot_version}:{pod_class}"
+    return f"berth:{{scores:{model}}}:{model_version}:{snapshot_id}:{pod_class}"

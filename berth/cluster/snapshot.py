@@ -47,6 +47,11 @@ class NodeSnapshot:
     fence: int = 0
     source: str = "replay"
 
+    @property
+    def id(self) -> str:
+        """Names the snapshot in cache keys: versions may start over when everything was lost."""
+        return f"{self.version}-{self.published_ms}"
+
     @cached_property
     def row_of(self) -> dict[str, int]:
         """Row of each node name."""
@@ -127,6 +132,6 @@ def split(raw: bytes) -> tuple[SnapshotHeader, memoryview]:
         raise SnapshotError("cut off inside its header")
     try:
         header = SnapshotHeader.FromString(raw[8 : 8 + length])
-    except Exception as error:  # noqa: BLE001 - protobuf's DecodeError has no stable base across its backends
+    except Exception as error:
         raise SnapshotError("unreadable header") from error
     return header, memoryview(raw)[8 + length :]

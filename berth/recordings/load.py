@@ -92,7 +92,9 @@ def labelled_servers(which: str) -> list[LabelledServer]:
         names = sorted({key.split("/")[0] for key in arrays.files if "/" in key})
         return [
             LabelledServer(
-                name, arrays[f"{name}/values"].astype(np.float32) / np.float32(scale), arrays[f"{name}/labels"]
+                name,
+                arrays[f"{name}/values"].astype(np.float32) / np.float32(scale),
+                arrays[f"{name}/labels"],
             )
             for name in names
         ]

@@ -1,0 +1,92 @@
+"""A replayed cluster as a node snapshot, through the same feature functions that training uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from berth.cluster.snapshot import NodeSnapshot
+from berth.features import capacity, history, residuals
+from berth.features.capacity import GPU_SLOTS
+from berth.features.registry import node_feature_names
+from berth.simulator.cluster import ReplayedCluster
+from berth.simulator.load import CPU, DISK, MEMORY, NETWORK, STEPS_A_DAY
+
+Floats = NDArray[np.float32]
+
+
+class Observer:
+    """Turns a cluster into snapshots. Keeps the day's residual scales: they cost more than a snapshot may."""
+
+    def __init__(self, cluster: ReplayedCluster) -> None:
+        self.cluster = cluster
+        self.scales: residuals.ResidualScales | None = None
+        self.scales_day = -1
+
+    def observe(
+        self, version: int, published_ms: int, bindings: Mapping[str, int] | None = None, fence: int = 0
+    ) -> NodeSnapshot:
+        """The cluster now, all columns. bindings: uid to row of the pods to name (bound lately)."""
+        matrix = np.concatenate([capacity_columns(self.cluster), self.usage_columns()], axis=1)
+        return as_snapshot(self.cluster, matrix, version, published_ms, bindings or {}, fence)
+
+    def usage_columns(self) -> Floats:
+        """float32 [N, history and residual columns]: what is computed from the usage history."""
+        usage = self.cluster.history(self.cluster.ring.kept)
+        found = [history.history_features(usage, self.cluster.clock)]
+        found.append(residuals.residual_features(usage, self.day_scales(usage)))
+        return np.concatenate(found, axis=1)
+
+    def day_scales(self, usage: Floats) -> residuals.ResidualScales:
+        """Scales from the week before today, as training makes them."""
+        day, into_day = divmod(self.cluster.step, STEPS_A_DAY)
+        if self.scales is None or day != self.scales_day:
+            self.scales = residuals.residual_scales(usage[:, : usage.shape[1] - into_day - 1])
+            self.scales_day = day
+        return self.scales
+
+
+def capacity_columns(cluster: ReplayedCluster) -> Floats:
+    """float32 [N, capacity columns]; gpu_model and the shares of devices that are not there are NaN."""
+    usage = cluster.usage()
+    columns = {
+        "cpu_allocatable": cluster.cpu_allocatable,
+        "memory_allocatable": cluster.memory_allocatable,
+        "pods_allocatable": cluster.pods_allocatable,
+        "gpu_allocatable": cluster.gpu_allocatable,
+        "gpu_model": np.where(cluster.gpu_model >= 0, cluster.gpu_model, np.nan),
+        "cpu_requested": cluster.cpu_requested,
+        "memory_requested": cluster.memory_requested,
+        "pods_requested": cluster.pods_requested,
+        "gpu_requested": cluster.gpu_requested,
+        **{f"gpu{device}_free": cluster.gpu_free[:, device] for device in range(GPU_SLOTS)},
+        "cpu_used": usage[CPU],
+        "memory_used": usage[MEMORY],
+        "disk_rate": usage[DISK],
+        "network_rate": usage[NETWORK],
+    }
+    return np.stack([columns[feature.name] for feature in capacity.FEATURES], axis=1, dtype=np.float32)
+
+
+def as_snapshot(
+    cluster: ReplayedCluster,
+    matrix: Floats,
+    version: int,
+    published_ms: int,
+    bindings: Mapping[str, int],
+    fence: int,
+) -> NodeSnapshot:
+    """The snapshot of a whole matrix (all columns of the registry)."""
+    return NodeSnapshot(
+        version=version,
+        published_ms=published_ms,
+        nodes=cluster.names,
+        features=node_feature_names(),
+        matrix=matrix,
+        gpu_models=cluster.gpu_models,
+        bindings=dict(bindings),
+        fence=fence,
+        source="replay",
+    )

@@ -1,0 +1,160 @@
+"""The HTTP door: decode, call, encode; nothing else.
+
+kube-scheduler's two verbs are plain Starlette routes inside the FastAPI app: they speak Go's JSON, not ours, and
+validation twice would cost more than scoring. Status codes: 400 undecodable, 413 too large, 200 for all else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from fastapi import FastAPI, HTTPException, Query
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from berth import __version__
+from berth.decisions.record import encode
+from extender.metrics import Metrics
+from extender.overview import readiness, report, state_of
+from extender.records import Recorder
+from extender.state import State
+from extender.verbs import Verbs
+from extender.wire import Arguments, Invalid, Undecodable, decode, filter_error, priorities
+
+log = logging.getLogger("extender.app")
+
+JSON = "application/json"
+THREAD_FROM = 256 * 1024
+"""Bodies from this size are decoded in a thread, so that other calls and health checks are read meanwhile."""
+
+Answer = Callable[[Arguments], Awaitable[bytes]]
+
+
+class TooLarge(Exception):
+    """The body is over the limit: status 413."""
+
+
+def create_app(state: State, verbs: Verbs, recorder: Recorder) -> FastAPI:
+    """The application; nothing is started by making it."""
+    app = FastAPI(title="Berth extender", version=__version__, docs_url="/docs", redoc_url=None)
+    add_verbs(app, state, verbs)
+    add_health(app, state)
+    add_views(app, state, recorder)
+    return app
+
+
+def add_verbs(app: FastAPI, state: State, verbs: Verbs) -> None:
+    """kube-scheduler's verbs."""
+
+    async def answer(request: Request, verb: str, handle: Answer, invalid: Callable[[str], bytes]) -> Response:
+        started = time.perf_counter()
+        content, code = await respond(request, state.settings.server.body_limit_mib * 2**20, handle, invalid)
+        state.metrics.verb_seconds.labels(verb).observe(time.perf_counter() - started)
+        state.metrics.answers.labels(verb, str(code)).inc()
+        return Response(content, code, media_type=JSON)
+
+    async def do_filter(request: Request) -> Response:
+        return await answer(request, "filter", verbs.filter, filter_error)
+
+    async def do_prioritize(request: Request) -> Response:
+        return await answer(request, "prioritize", verbs.prioritize, lambda _: priorities([], []))
+
+    app.add_route("/scheduler/filter", do_filter, methods=["POST"], include_in_schema=False)
+    app.add_route("/scheduler/prioritize", do_prioritize, methods=["POST"], include_in_schema=False)
+
+
+async def respond(request: Request, limit: int, handle: Answer, invalid: Callable[[str], bytes]) -> tuple[bytes, int]:
+    """Body and status of a verb's answer. No exception text leaves: what went wrong is in the log."""
+    try:
+        body = await read_body(request, limit)
+        call = await asyncio.to_thread(decode, body) if len(body) >= THREAD_FROM else decode(body)
+        return await handle(call), 200
+    except Undecodable:
+        return b'{"error":"the body is not a JSON object"}', 400
+    except TooLarge:
+        return b'{"error":"the body is larger than server.body_limit_mib"}', 413
+    except Invalid as error:
+        return invalid(f"berth: {error}"), 200
+    except ClientDisconnect:
+        return b"", 400
+    except Exception:
+        log.exception("a verb failed; answered as invalid")
+        return invalid("berth: internal error, see its log"), 200
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body. Raises TooLarge as soon as it is known to pass the limit."""
+    told = request.headers.get("content-length", "")
+    if told.isdigit() and int(told) > limit:
+        raise TooLarge
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def add_health(app: FastAPI, state: State) -> None:
+    """Liveness, readiness, metrics."""
+
+    @app.get("/healthz", tags=["health"])
+    async def healthz() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["health"])
+    async def readyz() -> dict[str, object]:
+        """Ready whenever it can answer, also with models down; `degraded` says what is missing."""
+        return readiness(state)
+
+    async def metrics(_: Request) -> Response:
+        refresh_gauges(state, state.metrics)
+        return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
+
+
+def refresh_gauges(state: State, metrics: Metrics) -> None:
+    """Values that are worked out when somebody looks."""
+    age = state.age_s()
+    metrics.snapshot_age.set(float("nan") if age is None else age)
+    metrics.inflight.set(len(state.ledger))
+    for name, client in state.clients.items():
+        metrics.breaker_open.labels(name).set(client.breaker.open)
+    for mode in ("off", "shadow", "active"):
+        metrics.mode.labels(mode).set(state.controls.mode == mode)
+
+
+def add_views(app: FastAPI, state: State, recorder: Recorder) -> None:
+    """What people and scripts read."""
+
+    @app.get("/v1/state", tags=["decisions"])
+    async def v1_state() -> dict[str, object]:
+        """Mode, snapshot, models, cache and in-flight pods, as they are now."""
+        return state_of(state, recorder)
+
+    @app.get("/v1/report", tags=["decisions"])
+    async def v1_report() -> dict[str, object]:
+        """This replica's recent decisions, summed up."""
+        return report(recorder)
+
+    @app.get("/v1/decisions", tags=["decisions"])
+    async def v1_decisions(limit: int = Query(50, ge=1, le=1000, description="newest first")) -> Response:
+        """This replica's newest decisions."""
+        newest = list(reversed(recorder.recent.values()))[:limit]
+        return Response(msgspec.json.encode(newest), media_type=JSON)
+
+    @app.get("/v1/decisions/{uid}", tags=["decisions"])
+    async def v1_decision(uid: str) -> Response:
+        """The newest decision for a pod, by its uid or its name, made by any replica."""
+        found = await recorder.find(uid)
+        if found is None:
+            raise HTTPException(404, "no decision for this pod is kept")
+        return Response(encode(found), media_type=JSON)

@@ -1,0 +1,42 @@
+"""A circuit breaker for one model: failures in a row open it, a background probe closes it, never a waiting pod."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Breaker:
+    """failures: in a row that open it. pause_s .. max_pause_s: wait before a probe, doubled while probes fail or
+    while it opens again soon after it has closed."""
+
+    failures: int
+    pause_s: float
+    max_pause_s: float
+    in_a_row: int = 0
+    open: bool = False
+    probe_at: float = 0.0
+    current_pause_s: float = 0.0
+    closed_at: float = float("-inf")
+
+    def success(self) -> None:
+        """An answer came in time and was valid."""
+        self.in_a_row = 0
+
+    def failure(self, now: float) -> None:
+        """No usable answer. now: monotonic seconds."""
+        self.in_a_row += 1
+        if not self.open and self.in_a_row >= self.failures:
+            soon_again = now - self.closed_at < 2.0 * self.max_pause_s
+            self.current_pause_s = min(self.current_pause_s * 2.0, self.max_pause_s) if soon_again else self.pause_s
+            self.current_pause_s = max(self.current_pause_s, self.pause_s)
+            self.open, self.probe_at = True, now + self.current_pause_s
+
+    def probe_failed(self, now: float) -> None:
+        """Stay open, wait longer."""
+        self.current_pause_s = min(self.current_pause_s * 2.0, self.max_pause_s)
+        self.probe_at = now + self.current_pause_s
+
+    def probe_succeeded(self, now: float) -> None:
+        """Close."""
+        self.open, self.in_a_row, self.closed_at = False, 0, now

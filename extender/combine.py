@@ -1,0 +1,66 @@
+"""From the three parts to one integer a node. Pure functions of arrays; a part is float32 [nodes] in [0, 1]."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+MAX_SCORE = 10
+"""extenderv1.MaxExtenderPriority."""
+
+
+def fill_missing(part: Floats) -> Floats:
+    """The part with NaN replaced by the call's median: a node nobody knows is neither sought nor avoided.
+
+    All NaN gives 0.5 everywhere, which moves nothing.
+    """
+    missing = np.isnan(part)
+    if not missing.any():
+        return part
+    known = part[~missing]
+    middle = np.float32(np.median(known)) if known.size else np.float32(0.5)
+    return np.where(missing, middle, part)
+
+
+def combine(parts: dict[str, Floats], weights: dict[str, float]) -> Floats:
+    """float32 [nodes] in [0, 1]: weighted mean over the parts that are there, the same weights for all nodes.
+
+    Raises ValueError when no part with a weight above 0 is there.
+    """
+    used = {name: weights[name] for name in parts if weights[name] > 0.0}
+    whole = sum(used.values())
+    if whole <= 0.0:
+        raise ValueError("no part to combine")
+    total = sum(fill_missing(parts[name]) * np.float32(weight / whole) for name, weight in used.items())
+    return np.asarray(total, dtype=np.float32)
+
+
+def spread_out(totals: Floats, in_flight: Floats, cost: float) -> Floats:
+    """Totals less `cost` of the call's spread for each pod in flight on a node, so that a burst does not herd.
+
+    in_flight: float32 [nodes], pods placed but not yet seen by telemetry. The fewest in flight cost nothing.
+    """
+    above = in_flight - in_flight.min() if in_flight.size else in_flight
+    if cost <= 0.0 or not above.any():
+        return totals
+    return (totals - np.float32(cost) * np.float32(np.ptp(totals)) * above).astype(np.float32)
+
+
+def integers(totals: Floats, min_spread: float) -> Ints:
+    """int32 [nodes] in 0 to 10: exactly one node has 10, the first of the best; the others keep their order.
+
+    Rounding down and a single winner: rounding to nearest lets several nodes tie at 10, and then other plugins
+    decide. All 0 (neutral) where the totals differ by less than `min_spread`, or for a single node.
+    """
+    scores = np.zeros(totals.shape, dtype=np.int32)
+    if totals.size < 2:
+        return scores
+    low, high = float(totals.min()), float(totals.max())
+    if not high - low >= max(min_spread, 1e-6):
+        return scores
+    scores[:] = np.minimum((totals - low) / (high - low) * MAX_SCORE, MAX_SCORE - 1)
+    scores[int(totals.argmax())] = MAX_SCORE
+    return scores

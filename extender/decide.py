@@ -1,0 +1,181 @@
+"""One decision for a pod: pure, from findings and a view to parts, totals and integers; and its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from berth.cluster.pods import PodRequest
+from berth.decisions.reason import in_words
+from berth.decisions.record import Decision, ModelPart, ScoredNode
+from extender.combine import MAX_SCORE, combine, integers, spread_out
+from extender.headroom import headroom
+from extender.ladder import Step, step
+from extender.scoring import Finding
+from extender.settings import Scoring
+from extender.view import ClusterView
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+PART_OF = {"load-predictor": "headroom", "placement-scorer": "placement", "anomaly-detector": "health"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found for a pod's nodes. scores: int32 [nodes] in 0 to 10, also where the answer will be neutral
+    (shadow). neutral: why the scores must not be answered, or ''. Arrays are in the order of `names`."""
+
+    names: Sequence[str]
+    rows: Ints
+    parts: Mapping[str, Floats]
+    totals: Floats
+    scores: Ints
+    in_flight: Floats
+    findings: Sequence[Finding]
+    step: Step
+    neutral: str
+
+
+def empty(names: Sequence[str], reason: str, findings: Sequence[Finding] = ()) -> Verdict:
+    """A verdict that decides nothing."""
+    zeros = np.zeros(len(names), dtype=np.float32)
+    rows = np.full(len(names), -1, dtype=np.int32)
+    return Verdict(names, rows, {}, zeros, rows * 0, zeros, findings, Step.NEUTRAL, reason)
+
+
+def judge(
+    view: ClusterView,
+    pod: PodRequest,
+    names: Sequence[str],
+    findings: Sequence[Finding],
+    weights: Mapping[str, float],
+    scoring: Scoring,
+    spread: float,
+    aged: bool,
+) -> Verdict:
+    """Parts, totals and integers for these nodes. spread: cost of a pod in flight (0 switches it off)."""
+    rows = view.snapshot.rows(names)
+    if not (rows >= 0).any():
+        return empty(names, "no-known-node", findings)
+    parts = parts_of(view, pod, rows, findings, scoring.usage_of_request)
+    usable = {name: part for name, part in parts.items() if weights.get(name, 0.0) > 0.0}
+    if not usable:
+        return empty(names, "no-models", findings)
+    in_flight = np.where(rows >= 0, view.in_flight[rows], np.float32(0.0))
+    totals = combine(usable, dict(weights))
+    if not pod.gpus:
+        totals = spread_out(totals, in_flight, spread)
+    scores = integers(totals, scoring.min_spread)
+    taken = step([f.outcome for f in findings], aged)
+    return Verdict(names, rows, parts, totals, scores, in_flight, findings, taken, why_neutral(scores))
+
+
+def why_neutral(scores: Ints) -> str:
+    """'' where the scores tell the nodes apart."""
+    if scores.size < 2:
+        return "single-node"
+    return "" if scores.any() else "too-close"
+
+
+def parts_of(
+    view: ClusterView, pod: PodRequest, rows: Ints, findings: Sequence[Finding], usage_of_request: float
+) -> dict[str, Floats]:
+    """The parts that have a value for at least one node: float32 [nodes], NaN for unknown ones."""
+    unknown = rows < 0
+    parts = {}
+    for finding in findings:
+        if finding.scores is None:
+            continue
+        if finding.scores.peak is not None:
+            part = headroom(finding.scores.peak[rows], added_load(view, pod, rows, usage_of_request))
+        else:
+            part = finding.scores.values[rows, 0]
+        part = np.where(unknown, np.float32(np.nan), part)
+        if not np.isnan(part).all():
+            parts[PART_OF[finding.model]] = part
+    return parts
+
+
+def added_load(view: ClusterView, pod: PodRequest, rows: Ints, usage_of_request: float) -> Floats:
+    """float32 [nodes, 2]: share of CPU and memory that this pod and the pods in flight are expected to use."""
+    cpu: Floats = np.float32(pod.cpu * usage_of_request) / view.cpu_floor[rows]
+    memory: Floats = np.float32(pod.memory * usage_of_request) / view.memory_floor[rows]
+    return np.stack([cpu, memory], axis=1, dtype=np.float32) + view.usage[rows]
+
+
+def best(verdict: Verdict) -> str:
+    """The node with the highest score, or '' where there is none."""
+    if not verdict.scores.any():
+        return ""
+    return verdict.names[int(np.flatnonzero(verdict.scores == MAX_SCORE)[0])]
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a record says beside the verdict."""
+
+    verb: str
+    mode: str
+    replica: str
+    decided_ms: int
+    snapshot_version: int
+    snapshot_age_s: float | None
+    took_ms: Mapping[str, float]
+    removed: Sequence[str] = ()
+
+
+def record(pod: PodRequest, verdict: Verdict, around: Circumstances, top: int) -> Decision:
+    """The decision record of a verdict, with its `top` best nodes."""
+    neutral = verdict.neutral or ("shadow" if around.mode == "shadow" else "")
+    decision = Decision(
+        pod_uid=pod.uid,
+        pod_namespace=pod.namespace,
+        pod_name=pod.name,
+        decided_ms=around.decided_ms,
+        verb=around.verb,
+        mode=around.mode,
+        replica=around.replica,
+        nodes=len(verdict.names),
+        neutral_reason=neutral,
+        snapshot_version=around.snapshot_version,
+        snapshot_age_s=around.snapshot_age_s,
+        fallback=verdict.step.label,
+        models=[model_part(finding) for finding in verdict.findings],
+        top=top_nodes(verdict, top),
+        removed=list(around.removed),
+        unknown_nodes=int((verdict.rows < 0).sum()),
+        took_ms={name: round(ms, 3) for name, ms in around.took_ms.items()},
+    )
+    return msgspec.structs.replace(decision, reason=in_words(decision))
+
+
+def model_part(finding: Finding) -> ModelPart:
+    """What one model said, for a record."""
+    version = finding.scores.model_version if finding.scores is not None else ""
+    return ModelPart(finding.model, finding.outcome, version, round(finding.took_ms, 3))
+
+
+def top_nodes(verdict: Verdict, count: int) -> list[ScoredNode]:
+    """The best nodes with their parts, best first."""
+    if not verdict.parts:
+        return []
+    order = np.argsort(-verdict.totals, kind="stable")[:count]
+    return [scored_node(verdict, int(position)) for position in order]
+
+
+def scored_node(verdict: Verdict, position: int) -> ScoredNode:
+    """One node of a verdict."""
+    parts = {name: float(part[position]) for name, part in verdict.parts.items()}
+    return ScoredNode(
+        node=verdict.names[position],
+        total=round(float(verdict.totals[position]), 4),
+        score=int(verdict.scores[position]),
+        unknown=bool(verdict.rows[position] < 0),
+        in_flight=int(verdict.in_flight[position]),
+        **{name: None if np.isnan(value) else round(value, 4) for name, value in parts.items()},
+    )

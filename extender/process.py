@@ -1,0 +1,127 @@
+"""The extender's life: build, start, serve, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+
+import grpc
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from extender import background
+from extender.app import create_app
+from extender.door import PlacementDoor
+from extender.metrics import Metrics
+from extender.records import Recorder
+from extender.settings import ExtenderSettings
+from extender.snapshot import Watcher
+from extender.state import State
+from extender.verbs import Verbs
+from extender.watchdog import Watchdog
+from protos.berth.v1 import placement_pb2_grpc
+
+log = logging.getLogger("extender")
+
+DRAIN_S = 8
+
+
+class Extender:
+    """All of one replica. `path` is the settings file to watch, if any."""
+
+    def __init__(self, settings: ExtenderSettings, path: Path | None = None) -> None:
+        self.settings, self.path = settings, path
+        self.metrics = Metrics(CollectorRegistry())
+        self.state = State(settings, self.metrics)
+        self.recorder = Recorder(settings.records, self.state.store, self.metrics)
+        self.verbs = Verbs(self.state, self.recorder)
+        self.watcher = Watcher(self.state.store, self.metrics, settings.snapshot.poll_s, self.state.take_snapshot)
+        self.watchdog = Watchdog(settings.watchdog.stall_s)
+
+    def app(self) -> FastAPI:
+        """The HTTP application, which runs the background work while it lives."""
+        app = create_app(self.state, self.verbs, self.recorder)
+        app.router.lifespan_context = self.running
+        return app
+
+    @contextlib.asynccontextmanager
+    async def running(self, _: FastAPI) -> AsyncIterator[None]:
+        """Background work and the gRPC door, ended in order."""
+        tasks = [asyncio.create_task(keep_going(name, work), name=name) for name, work in self._work().items()]
+        server = grpc.aio.server()
+        placement_pb2_grpc.add_PlacementServicer_to_server(PlacementDoor(self.state, self.verbs), server)  # type: ignore[no-untyped-call]
+        where = self.settings.server
+        server.add_insecure_port(f"{where.host}:{where.grpc_port}")
+        await server.start()
+        self.watchdog.start()
+        log.info(
+            "listening on %s:%d, gRPC %d, mode %s",
+            where.host,
+            where.port,
+            where.grpc_port,
+            self.settings.mode,
+        )
+        try:
+            yield
+        finally:
+            self.watchdog.stop()
+            await server.stop(grace=2.0)
+            await self._end(tasks)
+
+    def _work(self) -> dict[str, Coroutine[Any, Any, None]]:
+        work = {
+            "snapshot": self.watcher.run(),
+            "records": self.recorder.run(),
+            "override": background.keep_override(self.state),
+            "expiry": background.expire_placements(self.state),
+            "inflight-send": self.state.sharing.send(),
+            "inflight-follow": self.state.sharing.follow(),
+            "heartbeat": self.watchdog.beat(),
+        }
+        for name, client in self.state.clients.items():
+            work[name] = background.keep_models(self.state, client)
+        if self.path is not None:
+            work["settings"] = background.watch_settings(self.state, self.path)
+        return work
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for client in self.state.clients.values():
+            await client.close()
+        await self.state.store.close()
+        self.recorder.close()
+
+    def serve(self) -> None:
+        """Serve until SIGTERM or SIGINT, then answer what is under way."""
+        where = self.settings.server
+        uvicorn.run(
+            self.app(),
+            host=where.host,
+            port=where.port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=where.keep_alive_s,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+
+
+async def keep_going(name: str, work: Coroutine[Any, Any, None]) -> None:
+    """Background work never ends the process: a defect in it is logged, and what it did is then missing."""
+    try:
+        await work
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("background work '%s' has ended", name)

@@ -1,0 +1,120 @@
+"""Decision records, off the request path: a bounded queue, a JSON-lines log and a bounded Redis stream.
+
+A full queue drops records and counts them; it never delays a pod.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from berth.cluster.keys import DECISIONS_STREAM
+from berth.decisions.record import Decision, decode, encode
+from extender.cache import SharedStore
+from extender.metrics import Metrics
+from extender.settings import Records
+
+BATCH = 200
+
+
+class Recorder:
+    """Takes functions that make a record, so that even making it is off the request path."""
+
+    def __init__(self, settings: Records, store: SharedStore, metrics: Metrics) -> None:
+        self.settings, self.store, self.metrics = settings, store, metrics
+        self.recent: OrderedDict[str, Decision] = OrderedDict()
+        self.queue: asyncio.Queue[Callable[[], Decision]] = asyncio.Queue(settings.queue)
+        self._log = open_log(settings.log)
+
+    def offer(self, make: Callable[[], Decision]) -> None:
+        """Enter a record, or drop it when the queue is full."""
+        try:
+            self.queue.put_nowait(make)
+        except asyncio.QueueFull:
+            self.metrics.records_dropped.labels("queue").inc()
+
+    async def run(self) -> None:
+        """Write records until cancelled."""
+        while True:
+            batch = [await self.queue.get()]
+            while len(batch) < BATCH and not self.queue.empty():
+                batch.append(self.queue.get_nowait())
+            decisions = []
+            for make in batch:
+                decisions.append(make())
+                await asyncio.sleep(0)  # a waiting pod comes first
+            self._keep(decisions)
+            lines = [encode(decision) for decision in decisions]
+            self._write(lines)
+            await self._stream(lines)
+
+    def _keep(self, decisions: list[Decision]) -> None:
+        """The newest decision of each of the last pods."""
+        for decision in decisions:
+            self.recent.pop(decision.pod_uid, None)
+            self.recent[decision.pod_uid] = decision
+        while len(self.recent) > self.settings.recent:
+            self.recent.popitem(last=False)
+
+    def _write(self, lines: list[bytes]) -> None:
+        if self._log is None:
+            return
+        try:
+            self._log.write(b"\n".join(lines) + b"\n")
+            self._log.flush()
+        except (OSError, ValueError):
+            self.metrics.records_dropped.labels("log").inc(len(lines))
+
+    async def _stream(self, lines: list[bytes]) -> None:
+        """Append to the Redis stream; lost where Redis does not take them."""
+
+        async def append() -> int:
+            pipe = self.store.client.pipeline(transaction=False)
+            for line in lines:
+                pipe.xadd(DECISIONS_STREAM, {b"d": line}, maxlen=self.settings.stream_length, approximate=True)
+            return len(await pipe.execute())
+
+        if await self.store.attempt(append, 1.0) is None:
+            self.metrics.records_dropped.labels("redis").inc(len(lines))
+
+    async def read(self, count: int) -> list[bytes]:
+        """The newest records of all replicas from Redis, newest first; [] where Redis does not answer."""
+
+        async def newest() -> list[bytes]:
+            entries = await self.store.client.xrevrange(DECISIONS_STREAM, count=count)
+            found = (entry[1] for entry in entries or () if entry[1])
+            return [d for d in (fields.get(b"d") for fields in found) if isinstance(d, bytes)]
+
+        return await self.store.attempt(newest, 1.0) or []
+
+    async def find(self, pod: str) -> Decision | None:
+        """The newest decision for a pod, by uid or name: this replica's, then any replica's from Redis."""
+        for decision in reversed(self.recent.values()):
+            if pod in (decision.pod_uid, decision.pod_name):
+                return decision
+        for raw in await self.read(self.settings.stream_length):
+            if pod.encode() in raw:
+                decision = decode(raw)
+                if pod in (decision.pod_uid, decision.pod_name):
+                    return decision
+        return None
+
+    def close(self) -> None:
+        """Close the log."""
+        if self._log is not None and self._log is not sys.stdout.buffer:
+            self._log.close()
+
+
+def open_log(target: str) -> IO[bytes] | None:
+    """The log to write to: standard output, a file to append to, or none."""
+    if not target:
+        return None
+    if target == "-":
+        return sys.stdout.buffer
+    path = Path(target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab")

@@ -1,0 +1,240 @@
+"""Scores for a pod's nodes: memory, then Redis, then the model, then an older snapshot's scores, then nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from berth.cluster import keys
+from berth.cluster.pods import PodRequest, class_key, pod_class
+from berth.features.pod import POD_FEATURES, pod_row
+from extender.cache import SharedStore, pack, unpack
+from extender.metrics import Metrics
+from extender.models import Answer, Contract, ModelClient, ModelFailure, check_values
+from extender.settings import ExtenderSettings
+from extender.view import ClusterView, Key, NodeScores, Origin
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+PLACEMENT = "placement-scorer"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of looking for one model's scores. outcome: where they came from, or why there are none."""
+
+    model: str
+    scores: NodeScores | None
+    outcome: str
+    took_ms: float = 0.0
+
+
+class Scorer:
+    """Finds scores for a view. Calls for the same scores are made once and shared by those who wait."""
+
+    def __init__(
+        self,
+        clients: dict[str, ModelClient],
+        store: SharedStore,
+        metrics: Metrics,
+        settings: ExtenderSettings,
+    ) -> None:
+        self.clients, self.store, self.metrics, self.settings = clients, store, metrics, settings
+        self.recent_classes: OrderedDict[str, PodRequest] = OrderedDict()
+        self._under_way: dict[tuple[int, Key], asyncio.Task[Finding]] = {}
+        self._background: set[asyncio.Task[object]] = set()
+
+    async def find(self, view: ClusterView, pod: PodRequest) -> list[Finding]:
+        """One finding for each enabled model, within the settings' budget."""
+        representative = pod_class(pod)
+        key = class_key(representative)
+        self._remember(key, representative)
+        wanted = [(name, key if name == PLACEMENT else "") for name, c in self.clients.items() if c.enabled]
+        at_hand = {k: self._in_memory(view, k) for k in wanted}
+        missing = [k for k, finding in at_hand.items() if finding is None]
+        if missing:
+            asked = await self._fan_out(view, missing, representative)
+            at_hand.update(asked)
+        return [finding for finding in at_hand.values() if finding is not None]
+
+    async def ahead(self, view: ClusterView) -> None:
+        """Score a new view before a pod asks: forecasts, health, and the newest pod classes. Never raises."""
+        timeout_s = self.settings.models.ahead_ms / 1000.0
+        newest = list(self.recent_classes.items())[-self.settings.scoring.ahead_classes :]
+        wanted: list[tuple[Key, PodRequest]] = [
+            ((name, ""), PodRequest("")) for name in self.clients if name != PLACEMENT
+        ]
+        wanted += [((PLACEMENT, key), pod) for key, pod in newest if self.settings.scoring.ahead_classes]
+        calls = [self._shared(view, key, pod, timeout_s) for key, pod in wanted if self.clients[key[0]].enabled]
+        if calls:
+            await asyncio.wait(calls, timeout=timeout_s)
+
+    def refresh_ahead(self, view: ClusterView, pod: PodRequest) -> None:
+        """Ask again, off the request path, for the rows that a placement has just changed for this pod's class."""
+        representative = pod_class(pod)
+        key = (PLACEMENT, class_key(representative))
+        if self._in_memory(view, key) is None and key in view.scores and self.clients[PLACEMENT].enabled:
+            self._shared(view, key, representative, self.clients[PLACEMENT].timeout_s)
+
+    def _remember(self, key: str, representative: PodRequest) -> None:
+        self.recent_classes[key] = representative
+        self.recent_classes.move_to_end(key)
+        if len(self.recent_classes) > self.settings.scoring.classes:
+            self.recent_classes.popitem(last=False)
+
+    def _in_memory(self, view: ClusterView, key: Key) -> Finding | None:
+        """Scores for the newest snapshot that need no call."""
+        scores = view.get(key)
+        if scores is None or (key[1] and view.stale_rows(scores).size):
+            return None
+        self.metrics.cache.labels(key[0], "memory").inc()
+        return Finding(key[0], scores, "memory")
+
+    async def _fan_out(self, view: ClusterView, wanted: list[Key], pod: PodRequest) -> dict[Key, Finding]:
+        """Ask for all that is missing at once; what is late for the budget stands in or is missing."""
+        calls = {key: self._shared(view, key, pod, self.clients[key[0]].timeout_s) for key in wanted}
+        await asyncio.wait(calls.values(), timeout=self.settings.models.budget_ms / 1000.0)
+        return {
+            key: call.result() if call.done() else self._without_model(view, key, "budget", 0.0)
+            for key, call in calls.items()
+        }
+
+    def _shared(self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float) -> asyncio.Task[Finding]:
+        """The task that looks for these scores, started unless it is under way."""
+        slot = (id(view), key)
+        task = self._under_way.get(slot)
+        if task is None:
+            task = asyncio.create_task(self._look(view, key, pod, timeout_s))
+            self._under_way[slot] = task
+            task.add_done_callback(lambda _: self._under_way.pop(slot, None))
+        return task
+
+    async def _look(self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float) -> Finding:
+        """Redis, the model, an older snapshot. Never raises."""
+        started = time.perf_counter()
+        known = view.get(key)
+        if known is not None:
+            return await self._again(view, key, known, pod, timeout_s)
+        client = self.clients[key[0]]
+        stored = await self._from_store(view, key, client.contract)
+        if stored is not None:
+            view.enter(key, stored)
+            return Finding(key[0], stored, "redis", elapsed_ms(started))
+        try:
+            scores = await self._from_model(view, key, pod, timeout_s)
+        except ModelFailure as failure:
+            return self._without_model(view, key, failure.outcome, elapsed_ms(started))
+        view.enter(key, scores)
+        return Finding(key[0], scores, "fresh", elapsed_ms(started))
+
+    async def _again(
+        self, view: ClusterView, key: Key, known: NodeScores, pod: PodRequest, timeout_s: float
+    ) -> Finding:
+        """Ask alone for the rows that pods in flight have changed; on failure the old values stay."""
+        started = time.perf_counter()
+        rows, clock = view.stale_rows(known), view.clock
+        try:
+            answer = await self._call(key, view, rows, pod, timeout_s)
+        except ModelFailure:
+            return Finding(key[0], known, "memory", elapsed_ms(started))
+        values = known.values if known.values.flags.writeable else known.values.copy()
+        values[rows] = answer.values
+        known.values = values
+        known.epochs[rows] = clock
+        return Finding(key[0], known, "fresh", elapsed_ms(started))
+
+    async def _from_store(self, view: ClusterView, key: Key, contract: Contract | None) -> NodeScores | None:
+        """Scores that another replica has put into Redis for this snapshot; only while no pod in flight differs."""
+        if contract is None or self.store.down or (key[1] and view.clock):
+            return None
+        raw = await self.store.get(keys.scores(key[0], contract.version, view.snapshot.id, key[1]))
+        expected = self.clients[key[0]].expected
+        values = unpack(raw, len(view.snapshot.nodes), len(expected.columns)) if raw else None
+        if values is None:
+            return None
+        try:
+            check_values(values, expected)
+        except ModelFailure:
+            return None
+        self.metrics.cache.labels(key[0], "redis").inc()
+        return self._scores(view, values, contract.version, "redis", view.clock)
+
+    async def _from_model(self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float) -> NodeScores:
+        """Ask the model for every node. Raises ModelFailure."""
+        clock = view.clock
+        answer = await self._call(key, view, None, pod, timeout_s)
+        self.metrics.cache.labels(key[0], "miss").inc()
+        if not clock or not key[1]:
+            name = keys.scores(key[0], answer.version, view.snapshot.id, key[1])
+            self._later(self.store.put(name, pack(answer.values), self.settings.redis.scores_ttl_s))
+        return self._scores(view, answer.values, answer.version, "fresh", clock)
+
+    async def _call(self, key: Key, view: ClusterView, rows: Ints | None, pod: PodRequest, timeout_s: float) -> Answer:
+        """An answer for some rows (all when None), measured and counted. Raises ModelFailure."""
+        client = self.clients[key[0]]
+        started = time.perf_counter()
+        outcome = "fresh"
+        try:
+            if client.breaker.open:
+                raise ModelFailure("open")
+            contract = client.contract
+            if contract is None:
+                raise ModelFailure("unknown-model")
+            nodes = rows_for(view, contract, rows)
+            asked = pod_columns(pod, contract) if contract.pod_features else None
+            answer = await client.ask(nodes, asked, timeout_s)
+            self.metrics.model_seconds.labels(key[0]).observe(time.perf_counter() - started)
+            return answer
+        except ModelFailure as failure:
+            outcome = failure.outcome
+            raise
+        finally:
+            self.metrics.model_outcome.labels(key[0], outcome).inc()
+
+    def _scores(self, view: ClusterView, values: Floats, version: str, origin: Origin, clock: int) -> NodeScores:
+        epochs = np.full(len(values), clock, dtype=np.int32)
+        return NodeScores(values, version, view.snapshot.id, view.snapshot.published_ms, origin, epochs)
+
+    def _without_model(self, view: ClusterView, key: Key, outcome: str, took_ms: float) -> Finding:
+        """An older snapshot's scores where there are any, otherwise the reason why there are none."""
+        oldest_ms = time.time() * 1000.0 - self.settings.snapshot.expired_s * 1000.0
+        scores = view.stand_in(key, oldest_ms)
+        return Finding(key[0], scores, "older" if scores is not None else outcome, took_ms)
+
+    def _later(self, work: Awaitable[object]) -> None:
+        """Run in the background, holding a reference until it ends."""
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def rows_for(view: ClusterView, contract: Contract, rows: Ints | None) -> Floats:
+    """The model's columns of some rows (all when None). Raises ModelFailure('mismatch') for a column that the
+    snapshot does not have: it is not guessed."""
+    try:
+        columns = [view.column[name] for name in contract.node_features]
+    except KeyError as error:
+        raise ModelFailure("mismatch") from error
+    matrix = view.matrix if rows is None else view.matrix[rows]
+    return np.ascontiguousarray(matrix[:, columns])
+
+
+def pod_columns(pod: PodRequest, contract: Contract) -> Floats:
+    """The model's columns of the pod. Raises ModelFailure('mismatch')."""
+    try:
+        columns = [POD_FEATURES.index(name) for name in contract.pod_features]
+    except ValueError as error:
+        raise ModelFailure("mismatch") from error
+    return pod_row(pod)[columns]
+
+
+def elapsed_ms(started: float) -> float:
+    """Milliseconds since a time.perf_counter() reading."""
+    return (time.perf_counter() - started) * 1000.0

@@ -1,0 +1,84 @@
+"""Tentative placements shared between replicas: a bounded Redis stream that each replica appends to and follows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+from redis.exceptions import RedisError
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
+
+from berth.cluster.keys import INFLIGHT_STREAM
+from extender.cache import SharedStore
+from extender.inflight import Placement, decoder, encoder
+
+STREAM_LENGTH = 20000
+BLOCK_MS = 2000
+
+
+class Sharing:
+    """Sends this replica's placements and hands other replicas' to `on_other`."""
+
+    def __init__(
+        self, store: SharedStore, replica: str, expire_s: float, on_other: Callable[[Placement], None]
+    ) -> None:
+        self.store, self.replica, self.expire_s, self.on_other = store, replica, expire_s, on_other
+        self.outbox: asyncio.Queue[Placement] = asyncio.Queue(1000)
+
+    def tell(self, placement: Placement) -> None:
+        """Queue a placement for the others; when Redis lags behind, the others do without."""
+        if not self.outbox.full():
+            self.outbox.put_nowait(placement)
+
+    async def send(self) -> None:
+        """Append what is queued until cancelled."""
+        while True:
+            raw = encoder.encode(await self.outbox.get())
+            await self.store.attempt(
+                lambda raw=raw: self.store.client.xadd(  # type: ignore[misc]
+                    INFLIGHT_STREAM, {b"p": raw}, maxlen=STREAM_LENGTH, approximate=True
+                ),
+                1.0,
+            )
+
+    async def follow(self) -> None:
+        """Read what replicas append until cancelled, starting `expire_s` back."""
+        last = str(int((time.time() - self.expire_s) * 1000.0))
+        wait = wait_exponential_jitter(initial=0.2, max=5.0)
+        retry = retry_if_exception_type((RedisError, OSError, TimeoutError))
+        while True:
+            async for attempt in AsyncRetrying(wait=wait, retry=retry):
+                with attempt:
+                    last = await self._read(last)
+
+    async def _read(self, last: str) -> str:
+        """One blocking read. Returns the id to go on from."""
+        reply = await self.store.client.xread({INFLIGHT_STREAM: last}, count=500, block=BLOCK_MS)
+        for _, entries in stream_entries(reply):
+            for entry_id, fields in entries:
+                last = entry_id.decode()
+                self._take(fields.get(b"p", b""))
+        return last
+
+    def _take(self, raw: bytes) -> None:
+        """Hand over one entry; what is no placement is passed over."""
+        try:
+            placement = decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return
+        fresh = 0.0 <= time.time() - placement.at + 5.0 <= self.expire_s + 5.0
+        sane = 0.0 <= placement.cpu < 1e6 and 0.0 <= placement.memory < 1e9 and 0 <= placement.gpus <= 64
+        if placement.replica != self.replica and fresh and sane:
+            self.on_other(placement)
+
+
+def stream_entries(reply: object) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
+    """XREAD's reply as a list, whichever protocol version shaped it."""
+    if isinstance(reply, dict):
+        return [
+            (name, entries[0] if entries and isinstance(entries[0], list) else entries)
+            for name, entries in reply.items()
+        ]
+    return list(reply or [])  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,112 @@
+"""The newest node snapshot: told by pub/sub, looked for every few seconds, read and checked off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from redis.exceptions import RedisError
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
+
+from berth.cluster import keys
+from berth.cluster.snapshot import NodeSnapshot, SnapshotError, decode
+from extender.cache import SharedStore
+from extender.metrics import Metrics
+
+log = logging.getLogger("extender.snapshot")
+
+REQUIRED = ("cpu_allocatable", "memory_allocatable", "cpu_requested", "memory_requested", "pods_requested")
+
+
+class Watcher:
+    """Calls `on_new` with each newer snapshot. What it refuses is counted and logged once a version."""
+
+    def __init__(
+        self,
+        store: SharedStore,
+        metrics: Metrics,
+        poll_s: float,
+        on_new: Callable[[NodeSnapshot], Awaitable[None]],
+    ) -> None:
+        self.store, self.metrics, self.poll_s, self.on_new = store, metrics, poll_s, on_new
+        self.held: NodeSnapshot | None = None
+        self.refused = ""
+        self._told = asyncio.Event()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        listener = asyncio.create_task(self._listen(), name="snapshot-listener")
+        try:
+            while True:
+                await self.look()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._told.wait(), self.poll_s)
+                self._told.clear()
+        finally:
+            listener.cancel()
+
+    async def look(self) -> None:
+        """Read the newest snapshot if it is another than the one held."""
+        pointer = await self.store.get(keys.SNAPSHOT_CURRENT, 1.0)
+        if not pointer:
+            return
+        if not pointer.isdigit() or len(pointer) > 19:
+            self._refuse("pointer", pointer[:20].decode("ascii", "replace"), "the pointer is no version")
+            return
+        version = int(pointer)
+        if self.held is not None and self.held.version == version:
+            return
+        raw = await self.store.get(keys.snapshot(version), 2.0)
+        if raw is not None:
+            await self._take(raw, version)
+
+    async def _take(self, raw: bytes, version: int) -> None:
+        try:
+            snapshot = await asyncio.to_thread(checked, raw)
+        except SnapshotError as error:
+            self._refuse("unreadable", str(version), str(error))
+            return
+        if snapshot.version != version:
+            self._refuse("misplaced", str(version), f"it says it is version {snapshot.version}")
+        elif self.held is not None and snapshot.fence < self.held.fence:
+            self._refuse("fenced", str(version), "its publisher has lost the lease")
+        else:
+            self.held, self.refused = snapshot, ""
+            await self.on_new(snapshot)
+
+    def _refuse(self, reason: str, version: str, why: str) -> None:
+        self.metrics.snapshot_refused.labels(reason).inc()
+        if self.refused != f"{reason} {version}":
+            self.refused = f"{reason} {version}"
+            log.warning("snapshot %s refused: %s", version, why)
+
+    async def _listen(self) -> None:
+        """Wake the watcher for each message; connect again for ever."""
+        wait = wait_exponential_jitter(initial=0.2, max=5.0)
+        retry = retry_if_exception_type((RedisError, OSError, TimeoutError))
+        while True:
+            async for attempt in AsyncRetrying(wait=wait, retry=retry):
+                with attempt:
+                    await self._subscribe()
+
+    async def _subscribe(self) -> None:
+        async with self.store.client.pubsub() as channel:
+            await channel.subscribe(keys.SNAPSHOT_CHANNEL)
+            while True:
+                message = await channel.get_message(ignore_subscribe_messages=True, timeout=4.0)
+                if message is not None:
+                    self._told.set()
+
+
+def checked(raw: bytes) -> NodeSnapshot:
+    """A snapshot with the columns the extender itself needs, its look-up tables built. Raises SnapshotError."""
+    snapshot = decode(raw)
+    missing = [name for name in REQUIRED if name not in snapshot.column_of]
+    if missing:
+        raise SnapshotError(f"without the columns {', '.join(missing)}")
+    if not snapshot.nodes:
+        raise SnapshotError("without nodes")
+    assert snapshot.row_of is not None  # built here, off the event loop
+    return snapshot

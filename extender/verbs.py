@@ -1,0 +1,198 @@
+"""How the verbs are answered: who is scored, one fan-out a pod, the memo between filter and prioritize."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from berth.cluster.pods import PodRequest
+from extender import filter as guards
+from extender import rollout
+from extender.decide import Circumstances, Verdict, best, empty, judge, record
+from extender.records import Recorder
+from extender.retreat import Outcome
+from extender.scoring import Finding
+from extender.state import State, log
+from extender.view import ClusterView
+from extender.wire import Arguments, filter_answer, priorities
+
+MEMO_S = 10.0
+MEMO_PODS = 4096
+NOT_RECORDED = (rollout.NOT_OPTED_IN, rollout.MODE_OFF)
+
+
+@dataclass(frozen=True)
+class Memo:
+    """What filter found for a pod, for prioritize to answer from. at: monotonic seconds."""
+
+    verdict: Verdict
+    view: ClusterView | None
+    at: float
+    aged: bool
+
+
+class Verbs:
+    """filter, prioritize and ScoreNodes over one state."""
+
+    def __init__(self, state: State, recorder: Recorder) -> None:
+        self.state, self.recorder = state, recorder
+        self.memos: OrderedDict[str, Memo] = OrderedDict()
+
+    async def filter(self, call: Arguments) -> bytes:
+        """ExtenderFilterResult: all nodes, but those that the guards condemn."""
+        reason = self.exclusion(call.pod)
+        if reason:
+            self._count("neutral", reason)
+            return filter_answer(call, {})
+        memo = await self._decide(call.pod, call.names, "filter")
+        removed = self._removed(call.pod, memo)
+        if len(memo.verdict.names) == 1:  # prioritize will not be called
+            self._reserve(call.pod, memo.verdict, memo.verdict.names[0])
+        return filter_answer(call, removed)
+
+    async def prioritize(self, call: Arguments) -> bytes:
+        """HostPriorityList: each node once, 0 to 10."""
+        names = unique(call.names)
+        verdict = await self.scores(call.pod, names)
+        if verdict is None or self.state.controls.mode != "active":
+            return priorities(names, [0] * len(names))
+        self._reserve(call.pod, verdict, best(verdict))
+        return priorities(names, verdict.scores.tolist())
+
+    async def scores(self, pod: PodRequest, names: Sequence[str]) -> Verdict | None:
+        """The verdict for these nodes, from filter's memo where there is one; None for a pod that is not scored."""
+        reason = self.exclusion(pod)
+        if reason:
+            self._count("neutral", reason)
+            return None
+        memo = self._recall(pod)
+        if memo is None:
+            return (await self._decide(pod, names, "prioritize")).verdict
+        if memo.view is None or list(memo.verdict.names) == list(names):
+            return memo.verdict if len(memo.verdict.names) == len(names) else empty(names, memo.verdict.neutral)
+        return self._judge(memo.view, pod, names, memo.verdict.findings, memo.aged)
+
+    def exclusion(self, pod: PodRequest) -> str:
+        """Why a pod gets the neutral answer at once, or ''."""
+        controls = self.state.controls
+        if controls.mode == "off":
+            return rollout.MODE_OFF
+        reason = rollout.exclusion(pod, self.state.settings.opt_in)
+        if not reason and not rollout.in_rollout(pod, controls.rollout_percent):
+            return rollout.OUTSIDE_ROLLOUT
+        return reason
+
+    async def _decide(self, pod: PodRequest, names: Sequence[str], verb: str) -> Memo:
+        """Find scores, judge, record, and remember for the other verb."""
+        started = time.perf_counter()
+        names = unique(names)
+        view, age = self.state.view, self.state.age_s()
+        findings: list[Finding] = []
+        aged = False
+        if view is None or age is None:
+            verdict = empty(names, "snapshot-missing")
+        elif age >= self.state.settings.snapshot.expired_s:
+            verdict = empty(names, "snapshot-expired")
+        else:
+            aged = age > self.state.settings.snapshot.fresh_s
+            findings = await self.state.scorer.find(view, pod)
+            found = time.perf_counter()
+            verdict = self._judge(view, pod, names, findings, aged)
+        took = {"total": (time.perf_counter() - started) * 1000.0}
+        if findings:
+            took["find"] = (found - started) * 1000.0
+        memo = Memo(verdict, view if findings else None, time.monotonic(), aged)
+        self._remember(pod, memo)
+        self._account(pod, verdict, verb, took, view, age)
+        return memo
+
+    def _judge(
+        self,
+        view: ClusterView,
+        pod: PodRequest,
+        names: Sequence[str],
+        findings: Sequence[Finding],
+        aged: bool,
+    ) -> Verdict:
+        settings = self.state.settings
+        spread = settings.inflight.spread if settings.inflight.enabled else 0.0
+        weights = self.state.controls.weights
+        return judge(view, pod, names, findings, weights, settings.scoring, spread, aged)
+
+    def _account(
+        self,
+        pod: PodRequest,
+        verdict: Verdict,
+        verb: str,
+        took: dict[str, float],
+        view: ClusterView | None,
+        age: float | None,
+    ) -> None:
+        """Count, judge the last window, and record."""
+        mode = self.state.controls.mode
+        self.state.metrics.fallback.labels(verdict.step.label).inc()
+        self._count(mode, verdict.neutral or "scored")
+        unknown = int((verdict.rows < 0).sum())
+        if unknown and view is not None:
+            self.state.metrics.unknown_nodes.inc(unknown)
+        cause = self.state.judge.add(Outcome(verdict.step.is_fallback, verdict.neutral == "too-close", took["total"]))
+        if cause:
+            self.state.metrics.retreats.labels(cause).inc()
+            log.error("going back to shadow: %s out of limits over the last window", cause)
+        version = view.snapshot.version if view is not None else 0
+        now_ms = int(time.time() * 1000.0)
+        around = Circumstances(verb, mode, self.state.replica, now_ms, version, age, took)
+        self.recorder.offer(functools.partial(record, pod, verdict, around, self.state.settings.records.top))
+
+    def _removed(self, pod: PodRequest, memo: Memo) -> dict[str, str]:
+        """Nodes that filter leaves out, with the reason; none in shadow."""
+        settings, view, verdict = self.state.settings.filter, memo.view, memo.verdict
+        if not settings.enabled or view is None or self.state.controls.mode != "active" or not verdict.parts:
+            return {}
+        if view is not self.state.view:
+            return {}
+        positions = guards.removed(verdict.rows, badness(view), self.state.evidence, settings)
+        self.state.metrics.removed.inc(len(positions))
+        return {verdict.names[int(p)]: guards.REASON for p in positions}
+
+    def _reserve(self, pod: PodRequest, verdict: Verdict, node: str) -> None:
+        """A tentative placement, in `active` mode alone."""
+        if self.state.controls.mode == "active" and verdict.parts:
+            self.state.reserve(pod, node)
+
+    def _count(self, mode: str, reason: str) -> None:
+        self.state.metrics.pods.labels(mode, reason).inc()
+
+    def _remember(self, pod: PodRequest, memo: Memo) -> None:
+        if not pod.uid:
+            return
+        self.memos.pop(pod.uid, None)
+        self.memos[pod.uid] = memo
+        while len(self.memos) > MEMO_PODS or memo.at - next(iter(self.memos.values())).at > MEMO_S:
+            self.memos.popitem(last=False)
+
+    def _recall(self, pod: PodRequest) -> Memo | None:
+        """filter's memo of this pod, once: a later cycle of the pod is decided anew."""
+        memo = self.memos.pop(pod.uid, None)
+        return memo if memo is not None and time.monotonic() - memo.at <= MEMO_S else None
+
+
+def badness(view: ClusterView) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """float32 [nodes]: how far below full health or above no load a node is; larger is worse."""
+    worst = np.zeros(len(view.snapshot.nodes), dtype=np.float32)
+    for (model, _), scores in view.scores.items():
+        if model == "anomaly-detector":
+            worst = np.fmax(worst, 1.0 - scores.values[:, 0])
+        elif scores.peak is not None:
+            worst = np.fmax(worst, scores.peak.max(axis=1))
+    return worst
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Each name once, in order."""
+    return list(dict.fromkeys(names))

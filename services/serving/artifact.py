@@ -1,0 +1,41 @@
+"""A model's folder is checked before it is loaded: what card.json records must be what lies there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from services.serving.errors import StartError
+
+CARD = "card.json"
+
+
+def verify(folder: Path) -> None:
+    """Checks the files of `card.json`'s "files" ({name: sha256 in hex}) where it has that key.
+
+    Raises StartError for a missing folder, card or file, an unreadable card, another digest.
+    """
+    if not folder.is_dir():
+        raise StartError(f"artifact {folder}: no such folder")
+    for name, recorded in recorded_files(folder).items():
+        path = folder / name
+        if not path.is_file():
+            raise StartError(f"artifact {path}: missing, {CARD} names it")
+        actual = hashlib.sha256(path.read_bytes()).hexdigest()
+        if actual != recorded:
+            raise StartError(f"artifact {path}: sha256 {actual[:12]}, {CARD} records {str(recorded)[:12]}")
+
+
+def recorded_files(folder: Path) -> dict[str, str]:
+    """Digests that the card records; {} where it records none. Raises StartError."""
+    try:
+        card = json.loads((folder / CARD).read_text("utf-8"))
+    except OSError as error:
+        raise StartError(f"artifact {folder / CARD}: {error.strerror}") from error
+    except ValueError as error:
+        raise StartError(f"artifact {folder / CARD}: not valid JSON") from error
+    files = card.get("files", {}) if isinstance(card, dict) else None
+    if not isinstance(files, dict):
+        raise StartError(f"artifact {folder / CARD}: 'files' must map names to sha256")
+    return files

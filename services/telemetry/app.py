@@ -1,0 +1,130 @@
+"""Telemetry over HTTP: health, metrics, state, and replay control. Decodes, calls, encodes; nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from berth.simulator.errors import AlreadyBoundError, SimulatorError, UnknownNodeError, UnknownPodError
+from services.telemetry.control import NotBuiltError, replay_router
+from services.telemetry.errors import FencedOffError, TelemetryError
+from services.telemetry.loop import Telemetry
+from services.telemetry.metrics import TelemetryMetrics
+from services.telemetry.publish import Publisher, connect
+from services.telemetry.replay import ReplaySource
+from services.telemetry.settings import TelemetrySettings
+
+
+def create_app(settings: TelemetrySettings) -> FastAPI:
+    """The application; the loop starts and ends with it."""
+    publisher = Publisher(connect(settings.redis_url.get_secret_value(), settings.redis_timeout_s), settings.fence)
+    make_source = partial(ReplaySource.from_settings, settings)
+    telemetry = Telemetry(make_source, publisher, TelemetryMetrics(), settings.interval_s)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loop = asyncio.create_task(telemetry.run())
+        yield
+        loop.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await loop
+        await publisher.redis.aclose()
+
+    app = FastAPI(title="Berth telemetry", lifespan=lifespan)
+    add_routes(app, telemetry, settings)
+    add_error_answers(app)
+    app.include_router(replay_router(telemetry))
+    return app
+
+
+def add_routes(app: FastAPI, telemetry: Telemetry[ReplaySource], settings: TelemetrySettings) -> None:
+    """Health, metrics, state."""
+
+    @app.get("/healthz", response_class=PlainTextResponse)
+    async def healthz() -> str:
+        return "ok"
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        ready = telemetry.newest is not None
+        return JSONResponse({"ready": ready, "degraded": degraded(telemetry)}, 200 if ready else 503)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        telemetry.metrics.age.set(telemetry.age_s())
+        return Response(generate_latest(telemetry.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/v1/state")
+    async def state() -> dict[str, Any]:
+        return describe(telemetry, settings)
+
+
+def degraded(telemetry: Telemetry[ReplaySource]) -> list[str]:
+    """What keeps telemetry from its work, in words; empty when all is well."""
+    words = {
+        "store": "Redis does not take snapshots",
+        "fenced": "another publisher leads",
+        "internal": "the last turn failed; see the log",
+    }
+    found = [words[telemetry.last_failure]] if telemetry.last_failure else []
+    return found + (["the cluster is being built"] if telemetry.source is None else [])
+
+
+def describe(telemetry: Telemetry[ReplaySource], settings: TelemetrySettings) -> dict[str, Any]:
+    """/v1/state."""
+    newest, age = telemetry.newest, telemetry.age_s()
+    return {
+        "source": settings.source,
+        "version": newest.version if newest else None,
+        "published_ms": newest.published_ms if newest else None,
+        "age_s": None if math.isnan(age) else round(age, 3),
+        "nodes": len(newest.nodes) if newest else 0,
+        "features": len(newest.features) if newest else 0,
+        "bindings": len(newest.bindings) if newest else 0,
+        "interval_s": settings.interval_s,
+        "steps_per_snapshot": settings.steps_per_snapshot,
+        "seed": settings.seed,
+        "paused": telemetry.paused,
+        "degraded": degraded(telemetry),
+        "replay": telemetry.source.state() if telemetry.source else None,
+    }
+
+
+def add_error_answers(app: FastAPI) -> None:
+    """Every refusal is {"error": words}, written for users; no exception text."""
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [f"{place(problem['loc'])}: {problem['msg']}" for problem in error.errors()[:5]]
+        return JSONResponse({"error": "; ".join(problems)}, 422)
+
+    @app.exception_handler(SimulatorError)
+    async def refused(_: Request, error: SimulatorError) -> JSONResponse:
+        status = 404 if isinstance(error, UnknownNodeError | UnknownPodError) else 409
+        kind = "already_bound" if isinstance(error, AlreadyBoundError) else "refused"
+        return JSONResponse({"error": str(error), "kind": "unknown" if status == 404 else kind}, status)
+
+    @app.exception_handler(NotBuiltError)
+    async def not_built(_: Request, __: NotBuiltError) -> JSONResponse:
+        return JSONResponse({"error": "the replayed cluster is being built; ask again in a few seconds"}, 503)
+
+    @app.exception_handler(TelemetryError)
+    async def not_published(_: Request, error: TelemetryError) -> JSONResponse:
+        words = "another publisher leads" if isinstance(error, FencedOffError) else "Redis does not take snapshots"
+        return JSONResponse({"error": words}, 503)
+
+
+def place(location: tuple[int | str, ...] | list[int | str]) -> str:
+    """Where in the body: 'cpu', '3.cpu', or 'body'."""
+    parts = [str(part) for part in location if part not in ("body", "one", "list")]
+    return ".".join(parts) or "body"

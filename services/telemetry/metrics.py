@@ -1,0 +1,36 @@
+"""Prometheus metrics of telemetry; one registry an application, so that tests can make many."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class TelemetryMetrics:
+    """All metrics of one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.published = Counter(
+            "berth_telemetry_snapshots_published", "Snapshots made current", registry=self.registry
+        )
+        self.failures = Counter(
+            "berth_telemetry_publish_failures",
+            "Attempts that did not make a snapshot current",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.compute = Histogram(
+            "berth_telemetry_compute_seconds",
+            "Time to take in what happened and to compute a snapshot",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.version = Gauge("berth_telemetry_snapshot_version", "Newest version", registry=self.registry)
+        self.age = Gauge(
+            "berth_telemetry_snapshot_age_seconds", "Since the last publication; NaN before it", registry=self.registry
+        )
+        self.nodes = Gauge("berth_telemetry_nodes", "Nodes in the newest snapshot", registry=self.registry)
+        for reason in ("store", "fenced", "internal"):
+            self.failures.labels(reason)

@@ -1,0 +1,134 @@
+"""The process around the model: sockets, start that is refused, graceful end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import grpc
+import numpy as np
+import psutil
+import pytest
+
+from services.serving.artifact import verify
+from services.serving.errors import StartError
+from tests.services.serving.conftest import TINY
+from tests.services.serving.running import (
+    ROOT,
+    Service,
+    command,
+    free_ports,
+    infer_request,
+    output,
+    running,
+)
+
+
+def refused(artifact: Path, http_port: int = 1, grpc_port: int = 1, **fields: object) -> str:
+    """What a service that does not start says on stderr."""
+    arguments = command(TINY, "tiny", http_port, grpc_port, artifact=artifact, **fields)
+    errors = arguments.pop("stderr")
+    ended = subprocess.run(**arguments, stderr=errors, timeout=60, check=False)
+    assert ended.returncode == 2
+    said: str = ended.stderr
+    assert said.count("\n") == 1, said
+    return said
+
+
+def test_listens_on_loopback_alone(tiny: Service) -> None:
+    mine = [c for c in psutil.net_connections("inet") if c.pid == tiny.process.pid and c.status == "LISTEN"]
+    assert sorted(tuple(c.laddr) for c in mine) == sorted(
+        [("127.0.0.1", tiny.http_port), ("127.0.0.1", tiny.grpc_port)]
+    )
+
+
+def test_says_one_line_at_start_and_drains_on_sigterm(artifact: Path) -> None:
+    with running(TINY, "tiny", "tiny", artifact=artifact, drain_seconds=0.4) as service:
+        metadata = service.metadata()
+        ones = np.ones((1, 60), np.float32)
+        slow = service.infer(infer_request(metadata, ones, np.array([1.0, 0.0], np.float32)))
+        time.sleep(0.1)
+        start = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.15)
+        assert service.http.get("/readyz").status_code == 503
+        assert service.http.get("/healthz").status_code == 200
+        still = service.infer(infer_request(metadata, ones, np.zeros(2, np.float32)))
+        assert output(slow.result()).tolist() == output(still.result()).tolist() == [[1.0, 60.0]]
+        assert service.process.wait(10) == 0
+        assert time.monotonic() - start < 10
+        assert service.process.stderr
+        said = service.process.stderr.read().splitlines()
+    assert f"tiny v1: REST 127.0.0.1:{service.http_port}, gRPC 127.0.0.1:{service.grpc_port}" in said[0]
+    assert [line.partition("services.serving ")[2] for line in said[1:]] == ["tiny drains", "tiny has ended"]
+
+
+def test_ends_within_ten_seconds_though_the_model_hangs(artifact: Path) -> None:
+    with running(TINY, "tiny", "tiny", artifact=artifact, drain_seconds=0, grace_seconds=0.5) as service:
+        pod = np.array([60.0, 0.0], np.float32)
+        hung = service.infer(infer_request(service.metadata(), np.ones((1, 60), np.float32), pod), timeout=30)
+        time.sleep(0.1)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(10) == 0
+        assert hung.exception().code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+@pytest.mark.parametrize("taken", ["http_port", "grpc_port"])
+def test_a_taken_port_is_refused(artifact: Path, taken: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        ports = dict(zip(("http_port", "grpc_port"), free_ports(2), strict=True))
+        ports[taken] = holder.getsockname()[1]
+        said = refused(artifact, **ports)
+    assert said == f"cannot listen on 127.0.0.1:{ports[taken]}: Address already in use\n"
+
+
+def test_a_bad_artifact_is_refused(tmp_path: Path) -> None:
+    assert refused(tmp_path / "none") == f"artifact {tmp_path / 'none'}: no such folder\n"
+    (tmp_path / "card.json").write_text("{}")
+    (tmp_path / "broken").touch()
+    assert refused(tmp_path).endswith("cannot be loaded: the weights are broken\n")
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        (None, "card.json: No such file or directory"),
+        ("{", "not valid JSON"),
+        ("[]", "'files' must map names to sha256"),
+        ('{"files": {"other.bin": "00"}}', "other.bin: missing, card.json names it"),
+        ('{"files": {"weights.bin": "00"}}', "weights.bin: sha256 "),
+    ],
+)
+def test_files_that_are_not_the_recorded_ones_are_refused(tmp_path: Path, card: str | None, message: str) -> None:
+    (tmp_path / "weights.bin").write_bytes(b"weights")
+    if card is not None:
+        (tmp_path / "card.json").write_text(card)
+    with pytest.raises(StartError, match=re.escape(message)):
+        verify(tmp_path)
+
+
+def test_recorded_files_are_accepted(tmp_path: Path) -> None:
+    (tmp_path / "weights.bin").write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    (tmp_path / "card.json").write_text(json.dumps({"files": {"weights.bin": digest}}))
+    verify(tmp_path)
+
+
+def test_bad_settings_are_refused_with_the_fields_name(artifact: Path) -> None:
+    assert "tiny.max_queue" in refused(artifact, max_queue=0)
+    assert "BERTH_TINY__NO_SUCH" in refused(artifact, no_such=1)
+
+
+@pytest.mark.parametrize("service", ["load_predictor", "placement_scorer", "anomaly_detector"])
+def test_help_answers_without_loading_anything(service: str) -> None:
+    arguments = [sys.executable, "-X", "importtime", "-m", f"services.{service}", "--help"]
+    ended = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert f"BERTH_{service.upper()}__FIELD" in ended.stdout
+    assert "kserve" not in ended.stderr
