@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import msgspec
 from fastapi import FastAPI, HTTPException, Query
@@ -23,8 +24,8 @@ from extender.metrics import Metrics
 from extender.overview import readiness, report, state_of
 from extender.records import Recorder
 from extender.state import State
-from extender.verbs import Verbs
-from extender.wire import Arguments, Invalid, Undecodable, decode, filter_error, priorities
+from extender.verbs import Verbs, unique
+from extender.wire import Arguments, Invalid, Undecodable, decode, filter_answer, filter_error, priorities
 
 log = logging.getLogger("extender.app")
 
@@ -33,6 +34,16 @@ THREAD_FROM = 256 * 1024
 """Bodies from this size are decoded in a thread, so that other calls and health checks are read meanwhile."""
 
 Answer = Callable[[Arguments], Awaitable[bytes]]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """How one verb is answered: `neutral` changes nothing for a call, `invalid` answers what is no usable call."""
+
+    name: str
+    handle: Answer
+    neutral: Callable[[Arguments], bytes]
+    invalid: Callable[[str], bytes]
 
 
 class TooLarge(Exception):
@@ -50,41 +61,52 @@ def create_app(state: State, verbs: Verbs, recorder: Recorder) -> FastAPI:
 
 def add_verbs(app: FastAPI, state: State, verbs: Verbs) -> None:
     """kube-scheduler's verbs."""
+    known = (
+        Verb("filter", verbs.filter, lambda call: filter_answer(call, {}), filter_error),
+        Verb("prioritize", verbs.prioritize, no_priorities, lambda _: priorities([], [])),
+    )
+    for verb in known:
+        app.add_route(f"/scheduler/{verb.name}", route(state, verb), methods=["POST"], include_in_schema=False)
 
-    async def answer(request: Request, verb: str, handle: Answer, invalid: Callable[[str], bytes]) -> Response:
+
+def route(state: State, verb: Verb) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint of one verb."""
+    seconds = state.metrics.verb_seconds.labels(verb.name)
+
+    async def answer(request: Request) -> Response:
         started = time.perf_counter()
-        content, code = await respond(request, state.settings.server.body_limit_mib * 2**20, handle, invalid)
-        state.metrics.verb_seconds.labels(verb).observe(time.perf_counter() - started)
-        state.metrics.answers.labels(verb, str(code)).inc()
+        content, code = await respond(request, state.settings.server.body_limit_mib * 2**20, verb)
+        seconds.observe(time.perf_counter() - started)
+        state.metrics.answers.labels(verb.name, str(code)).inc()
         return Response(content, code, media_type=JSON)
 
-    async def do_filter(request: Request) -> Response:
-        return await answer(request, "filter", verbs.filter, filter_error)
-
-    async def do_prioritize(request: Request) -> Response:
-        return await answer(request, "prioritize", verbs.prioritize, lambda _: priorities([], []))
-
-    app.add_route("/scheduler/filter", do_filter, methods=["POST"], include_in_schema=False)
-    app.add_route("/scheduler/prioritize", do_prioritize, methods=["POST"], include_in_schema=False)
+    return answer
 
 
-async def respond(request: Request, limit: int, handle: Answer, invalid: Callable[[str], bytes]) -> tuple[bytes, int]:
-    """Body and status of a verb's answer. No exception text leaves: what went wrong is in the log."""
+async def respond(request: Request, limit: int, verb: Verb) -> tuple[bytes, int]:
+    """Body and status of an answer. No exception text leaves: what went wrong is in the log."""
     try:
         body = await read_body(request, limit)
         call = await asyncio.to_thread(decode, body) if len(body) >= THREAD_FROM else decode(body)
-        return await handle(call), 200
     except Undecodable:
         return b'{"error":"the body is not a JSON object"}', 400
     except TooLarge:
         return b'{"error":"the body is larger than server.body_limit_mib"}', 413
-    except Invalid as error:
-        return invalid(f"berth: {error}"), 200
     except ClientDisconnect:
         return b"", 400
+    except Invalid as error:
+        return verb.invalid(f"berth: {error}"), 200
+    try:
+        return await verb.handle(call), 200
     except Exception:
-        log.exception("a verb failed; answered as invalid")
-        return invalid("berth: internal error, see its log"), 200
+        log.exception("%s failed; answered neutrally", verb.name)
+        return verb.neutral(call), 200
+
+
+def no_priorities(call: Arguments) -> bytes:
+    """Every node once, score 0."""
+    names = unique(call.names)
+    return priorities(names, [0] * len(names))
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -121,7 +121,7 @@ async def expire_placements(state: State) -> None:
 async def watch_settings(state: State, path: Path) -> None:
     """Take changes of the settings file; a bad one is refused, logged and counted while the old one stays."""
     watched = path.parent  # a ConfigMap is switched by a symlink beside the file
-    async for _ in awatch(watched, debounce=200, step=50):
+    async for _ in awatch(watched, debounce=200, step=50, recursive=False):
         reload_settings(state, path)
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
 from tenacity import AsyncRetrying, wait_exponential_jitter
 
 Floats = NDArray[np.float32]
@@ -61,6 +62,7 @@ class SharedStore:
             socket_timeout=5.0,
             health_check_interval=0,
             retry=Retry(NoBackoff(), 0),
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
             max_connections=32,
         )
         self.failures = 0

@@ -44,8 +44,9 @@ class Verdict:
 def empty(names: Sequence[str], reason: str, findings: Sequence[Finding] = ()) -> Verdict:
     """A verdict that decides nothing."""
     zeros = np.zeros(len(names), dtype=np.float32)
-    rows = np.full(len(names), -1, dtype=np.int32)
-    return Verdict(names, rows, {}, zeros, rows * 0, zeros, findings, Step.NEUTRAL, reason)
+    none = np.zeros(len(names), dtype=np.int32)
+    rows = none - 1 if reason == "no-known-node" else none
+    return Verdict(names, rows, {}, zeros, none, zeros, findings, Step.NEUTRAL, reason)
 
 
 def judge(

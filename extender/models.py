@@ -96,7 +96,7 @@ class Answer:
 
 
 class ModelClient:
-    """One model service. Not started until `start`; every failure is a ModelFailure."""
+    """One model service. `connect` comes first, on the loop that calls; every failure is a ModelFailure."""
 
     def __init__(self, expected: Expected, endpoint: ModelEndpoint, models: Models) -> None:
         self.expected = expected
@@ -105,7 +105,11 @@ class ModelClient:
         self.contract: Contract | None = None
         self.outdated = False
         self.breaker = Breaker(models.breaker_failures, models.breaker_probe_s, models.breaker_probe_max_s)
-        self.channel = grpc.aio.insecure_channel(endpoint.target, options=OPTIONS)
+        self.target = endpoint.target
+
+    def connect(self) -> None:
+        """Open the channel; it connects when it is used."""
+        self.channel = grpc.aio.insecure_channel(self.target, options=OPTIONS)
         self._metadata = self.channel.unary_unary(
             METADATA, oip.ModelMetadataRequest.SerializeToString, oip.ModelMetadataResponse.FromString
         )

@@ -52,6 +52,8 @@ class Extender:
     @contextlib.asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
         """Background work and the gRPC door, ended in order."""
+        for client in self.state.clients.values():
+            client.connect()
         tasks = [asyncio.create_task(keep_going(name, work), name=name) for name, work in self._work().items()]
         server = grpc.aio.server()
         placement_pb2_grpc.add_PlacementServicer_to_server(PlacementDoor(self.state, self.verbs), server)  # type: ignore[no-untyped-call]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
@@ -17,6 +19,8 @@ from extender.metrics import Metrics
 
 log = logging.getLogger("extender.snapshot")
 
+FUTURE_MS = 300_000.0
+"""How far ahead of this clock a publisher's may be."""
 REQUIRED = ("cpu_allocatable", "memory_allocatable", "cpu_requested", "memory_requested", "pods_requested")
 
 
@@ -72,8 +76,13 @@ class Watcher:
             self._refuse("misplaced", str(version), f"it says it is version {snapshot.version}")
         elif self.held is not None and snapshot.fence < self.held.fence:
             self._refuse("fenced", str(version), "its publisher has lost the lease")
+        elif self.held is not None and snapshot.published_ms < self.held.published_ms:
+            self._refuse("older", str(version), "it was published before the one in use")
+        elif snapshot.published_ms > time.time() * 1000.0 + FUTURE_MS:
+            self._refuse("future", str(version), "it was published in the future: look at the clocks")
         else:
-            self.held, self.refused = snapshot, ""
+            self.held, self.refused = share_nodes(snapshot, self.held), ""
+            snapshot = self.held
             await self.on_new(snapshot)
 
     def _refuse(self, reason: str, version: str, why: str) -> None:
@@ -98,6 +107,16 @@ class Watcher:
                 message = await channel.get_message(ignore_subscribe_messages=True, timeout=4.0)
                 if message is not None:
                     self._told.set()
+
+
+def share_nodes(snapshot: NodeSnapshot, held: NodeSnapshot | None) -> NodeSnapshot:
+    """The snapshot with the node names and look-up table of the one before, where they are the same: memory is kept
+    once, and comparing two snapshots' nodes is comparing two pointers."""
+    if held is None or held.nodes != snapshot.nodes:
+        return snapshot
+    shared = replace(snapshot, nodes=held.nodes)
+    shared.__dict__["row_of"] = held.row_of
+    return shared
 
 
 def checked(raw: bytes) -> NodeSnapshot:

@@ -42,7 +42,7 @@ class State:
 
     def __init__(self, settings: ExtenderSettings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.replica = settings.replica or f"{socket.gethostname()}-{os.getpid()}"
+        self.replica = settings.replica or f"{socket.gethostname()}-{os.urandom(3).hex()}"
         self.store = SharedStore(settings.redis.url.get_secret_value(), settings.redis.timeout_ms / 1000.0)
         self.store.on_failure = lambda kind: metrics.redis_failures.labels(kind).inc()
         self.clients = model_clients(settings.models)

@@ -46,7 +46,7 @@ class ClusterView:
     matrix: float32 [nodes, features], the snapshot's with requests in flight added. usage: float32 [nodes, 2], share
     of CPU and memory that pods in flight are expected to use. in_flight: float32 [nodes], their number.
     row_epoch: int32 [nodes], the clock at which a row of `matrix` changed last. placed: pods counted here, by uid.
-    devices: GPU columns and shares that a counted pod has taken. cpu_floor, memory_floor: allocatable, never 0.
+    older: stand-ins of older snapshots with the nodes they are about. devices: GPU columns and shares that a counted pod has taken. cpu_floor, memory_floor: allocatable, never 0.
     """
 
     snapshot: NodeSnapshot
@@ -58,7 +58,7 @@ class ClusterView:
     row_epoch: Ints = field(init=False)
     clock: int = 0
     scores: OrderedDict[Key, NodeScores] = field(default_factory=OrderedDict)
-    older: dict[Key, tuple[NodeScores, NodeSnapshot]] = field(default_factory=dict)
+    older: dict[Key, tuple[NodeScores, tuple[str, ...]]] = field(default_factory=dict)
     devices: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     placed: dict[str, Placement] = field(default_factory=dict)
 
@@ -100,11 +100,12 @@ class ClusterView:
         found = self.older.get(key)
         if found is None or found[0].published_ms < oldest_ms:
             return None
-        scores, snapshot = found
-        if snapshot.nodes == self.snapshot.nodes:
+        scores, nodes = found
+        if nodes == self.snapshot.nodes:
             values = scores.values
         else:
-            rows = snapshot.rows(self.snapshot.nodes)
+            row_of = {name: row for row, name in enumerate(nodes)}
+            rows = np.array([row_of.get(name, -1) for name in self.snapshot.nodes], dtype=np.int32)
             values = np.where((rows >= 0)[:, None], scores.values[rows], np.float32(np.nan)).astype(np.float32)
         peak = peaks(values) if key[0] == "load-predictor" else None
         epochs = np.full(len(values), self.clock, dtype=np.int32)
@@ -115,7 +116,7 @@ class ClusterView:
         if before is None:
             return
         kept = {k: v for k, v in before.older.items() if v[0].published_ms >= oldest_ms}
-        kept.update({k: (s, before.snapshot) for k, s in before.scores.items() if s.origin != "older"})
+        kept.update({k: (s, before.snapshot.nodes) for k, s in before.scores.items() if s.origin != "older"})
         self.older = dict(list(kept.items())[-self.classes - 2 :])
 
     def place(self, placements: Iterable[Placement]) -> None:

@@ -1,0 +1,73 @@
+# The few commands people type. `make` alone lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up check test test-long test-train test-all bench table protos constraints clean
+
+help: ## what can be typed here
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## one environment, .venv, for everything but training
+
+$(STAMP): constraints/development.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints/development.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+demo: $(STAMP) ## the mesh at work on recorded input: scores, latencies, failures
+	$(BIN)/berth demo
+
+up: $(STAMP) ## the mesh on this machine, until Ctrl-C
+	$(BIN)/berth up
+
+check: $(STAMP) ## lint, types, floors, stubs, fast tests: under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python -m protos.generate --check
+	$(PYTEST) -q -m "not mesh and not long and not train"
+
+test: check ## that, and everything a normal user's machine can run
+	$(PYTEST) -m "mesh and not long and not train"
+
+test-long: $(STAMP) ## full fault and memory lengths
+	$(PYTEST) -m "long and not train"
+
+# Torch is 5 GB: its own environment, made when asked for.
+TRAIN := .venv-train
+$(TRAIN)/.installed: constraints/training.txt pyproject.toml
+	$(PYTHON) -m venv $(TRAIN)
+	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints/training.txt
+	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(TRAIN)/.installed
+
+test-train: $(TRAIN)/.installed ## what needs torch
+	$(TRAIN)/bin/python -m pytest -m train
+
+test-all: test test-long test-train ## every tier
+
+bench: $(STAMP) ## latencies, side by side; results in benchmarks/results
+	$(BIN)/python -m benchmarks.latency --nodes 100,1000,5000 --json benchmarks/results/latency.json
+	$(MAKE) table
+
+table: $(STAMP) ## README's tables from benchmarks/results
+	$(BIN)/python -m benchmarks.table
+
+protos: $(STAMP) ## the committed stubs, again
+	$(BIN)/python -m protos.generate
+
+UV_COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --quiet --custom-compile-command "make constraints"
+constraints: ## pinned requirements with hashes, again (needs uv)
+	$(UV_COMPILE) --extra extender --extra telemetry --extra cli --extra evaluation --extra check \
+		-o constraints/development.txt
+	$(UV_COMPILE) --extra extender --extra telemetry --extra training --extra check -o constraints/training.txt
+
+clean: ## remove what was made here
+	rm -rf $(VENV) $(TRAIN) .berth .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
