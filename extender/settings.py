@@ -201,7 +201,5 @@ class ExtenderSettings(ProcessSettings):
     records: Records = Field(Records(), description="decision records")
     watchdog: Watchdog = Field(Watchdog(), description="standstill of the event loop")
     retreat: Retreat = Field(Retreat(), description="going back to shadow")
-    replica: str = Field(
-        "", description="name of this replica, another after each start; the host name and a random part where empty"
-    )
+    replica: str = Field("", description="name, another after each start; empty: host name and a random part")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")

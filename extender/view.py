@@ -46,7 +46,8 @@ class ClusterView:
     matrix: float32 [nodes, features], the snapshot's with requests in flight added. usage: float32 [nodes, 2], share
     of CPU and memory that pods in flight are expected to use. in_flight: float32 [nodes], their number.
     row_epoch: int32 [nodes], the clock at which a row of `matrix` changed last. placed: pods counted here, by uid.
-    older: stand-ins of older snapshots with the nodes they are about. devices: GPU columns and shares that a counted pod has taken. cpu_floor, memory_floor: allocatable, never 0.
+    older: stand-ins of older snapshots with the nodes they are about.
+    devices: GPU columns and shares that a counted pod has taken. cpu_floor, memory_floor: allocatable, never 0.
     """
 
     snapshot: NodeSnapshot
