@@ -88,10 +88,16 @@ async def probe(state: State, client: ModelClient) -> None:
 async def keep_override(state: State) -> None:
     """Read the override twice a second until cancelled. An unreadable one is refused and the last one stays."""
     while True:
-        raw = await state.store.get(keys.OVERRIDE, 1.0)
-        if not state.store.down:
-            take_override(state, raw)
+        found = await state.store.attempt(lambda: stored_override(state), 1.0)
+        if found is not None:  # a failure to read is not 'no override'
+            take_override(state, found)
         await asyncio.sleep(OVERRIDE_EVERY_S)
+
+
+async def stored_override(state: State) -> bytes:
+    """The override's bytes, b'' where there is none."""
+    raw = await state.store.client.get(keys.OVERRIDE)
+    return raw if isinstance(raw, bytes) else b""
 
 
 def take_override(state: State, raw: bytes | None) -> None:

@@ -40,7 +40,7 @@ def parse_override(raw: bytes | None) -> Override | None:
         return None
     try:
         return Override.model_validate(json.loads(raw))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         raise ValueError("unreadable override") from error
 
 

@@ -159,11 +159,14 @@ class ModelClient:
         """One RPC with a deadline that holds even where gRPC's own timer is late."""
         try:
             async with asyncio.timeout(timeout_s + GRACE_S):
-                return await method(request, timeout=timeout_s)
+                reply = await method(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise ModelFailure(REASONS.get(error.code(), "error")) from error
         except TimeoutError as error:
             raise ModelFailure("timeout") from error
+        if reply is None:  # gRPC could not decode it
+            raise ModelFailure("invalid")
+        return reply
 
 
 def contract_of(reply: object, expected: Expected) -> Contract:

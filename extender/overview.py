@@ -23,11 +23,18 @@ def degraded(state: State) -> list[str]:
             said.append(f"{name} does not answer")
         elif client.enabled and client.contract is None:
             said.append(f"{name} is not known yet")
+        elif client.enabled and client.contract is not None and lacks_columns(state, client.contract.node_features):
+            said.append(f"{name} reads columns that the snapshot does not have")
     if state.store.down:
         said.append("redis does not answer")
     if state.judge.cause:
         said.append(f"went back to shadow: {state.judge.cause}")
     return said
+
+
+def lacks_columns(state: State, features: tuple[str, ...]) -> bool:
+    """Whether the snapshot in use misses a column that a model reads."""
+    return state.view is not None and not all(name in state.view.column for name in features)
 
 
 def readiness(state: State) -> dict[str, object]:

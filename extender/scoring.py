@@ -49,6 +49,7 @@ class Scorer:
         self.clients, self.store, self.metrics, self.settings = clients, store, metrics, settings
         self.recent_classes: OrderedDict[str, PodRequest] = OrderedDict()
         self._under_way: dict[tuple[int, Key], asyncio.Task[Finding]] = {}
+        self._refreshing: set[Key] = set()
         self._background: set[asyncio.Task[object]] = set()
 
     async def find(self, view: ClusterView, pod: PodRequest) -> list[Finding]:
@@ -76,12 +77,32 @@ class Scorer:
         if calls:
             await asyncio.wait(calls, timeout=timeout_s)
 
-    def refresh_ahead(self, view: ClusterView, pod: PodRequest) -> None:
-        """Ask again, off the request path, for the rows that a placement has just changed for this pod's class."""
+    def refresh_soon(self, view: ClusterView, pod: PodRequest) -> None:
+        """Ask again, off the request path, for the rows that pods in flight have changed for this pod's class.
+
+        Until the answer is there pods are scored with the values before: their load and number count at once
+        (`view.usage`, `view.in_flight`), so a few milliseconds of an old placement value herd nobody.
+        """
         representative = pod_class(pod)
         key = (PLACEMENT, class_key(representative))
-        if self._in_memory(view, key) is None and key in view.scores and self.clients[PLACEMENT].enabled:
-            self._shared(view, key, representative, self.clients[PLACEMENT].timeout_s)
+        if key in view.scores and key not in self._refreshing and self.clients[PLACEMENT].enabled:
+            self._refreshing.add(key)
+            self._later(self._refresh(view, key, representative))
+
+    async def _refresh(self, view: ClusterView, key: Key, pod: PodRequest) -> None:
+        """Gather changes for a moment, then ask for the changed rows alone; on failure the old values stay."""
+        try:
+            await asyncio.sleep(self.settings.inflight.refresh_ms / 1000.0)
+            known, clock = view.get(key), view.clock
+            rows = view.stale_rows(known) if known is not None else None
+            if known is None or rows is None or not rows.size:
+                return
+            answer = await self._call(key, view, rows, pod, self.clients[PLACEMENT].timeout_s)
+            known.update(rows, answer.values, clock)
+        except ModelFailure:
+            pass
+        finally:
+            self._refreshing.discard(key)
 
     def _remember(self, key: str, representative: PodRequest) -> None:
         self.recent_classes[key] = representative
@@ -92,7 +113,7 @@ class Scorer:
     def _in_memory(self, view: ClusterView, key: Key) -> Finding | None:
         """Scores for the newest snapshot that need no call."""
         scores = view.get(key)
-        if scores is None or (key[1] and view.stale_rows(scores).size):
+        if scores is None:
             return None
         self.metrics.cache.labels(key[0], "memory").inc()
         return Finding(key[0], scores, "memory")
@@ -119,9 +140,6 @@ class Scorer:
     async def _look(self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float) -> Finding:
         """Redis, the model, an older snapshot. Never raises."""
         started = time.perf_counter()
-        known = view.get(key)
-        if known is not None:
-            return await self._again(view, key, known, pod, timeout_s)
         client = self.clients[key[0]]
         stored = await self._from_store(view, key, client.contract)
         if stored is not None:
@@ -133,22 +151,6 @@ class Scorer:
             return self._without_model(view, key, failure.outcome, elapsed_ms(started))
         view.enter(key, scores)
         return Finding(key[0], scores, "fresh", elapsed_ms(started))
-
-    async def _again(
-        self, view: ClusterView, key: Key, known: NodeScores, pod: PodRequest, timeout_s: float
-    ) -> Finding:
-        """Ask alone for the rows that pods in flight have changed; on failure the old values stay."""
-        started = time.perf_counter()
-        rows, clock = view.stale_rows(known), view.clock
-        try:
-            answer = await self._call(key, view, rows, pod, timeout_s)
-        except ModelFailure:
-            return Finding(key[0], known, "memory", elapsed_ms(started))
-        values = known.values if known.values.flags.writeable else known.values.copy()
-        values[rows] = answer.values
-        known.values = values
-        known.epochs[rows] = clock
-        return Finding(key[0], known, "fresh", elapsed_ms(started))
 
     async def _from_store(self, view: ClusterView, key: Key, contract: Contract | None) -> NodeScores | None:
         """Scores that another replica has put into Redis for this snapshot; only while no pod in flight differs."""

@@ -134,6 +134,9 @@ class InFlight(Group):
         le=1.0,
         description="part of the call's spread that each in-flight pod costs its node (no GPU)",
     )
+    refresh_ms: float = Field(
+        20.0, ge=0.0, le=1000.0, description="changes gathered before the placement scorer is asked again, ms"
+    )
     limit: int = Field(20000, ge=100, le=1000000, description="tentative placements kept")
 
 

@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_ji
 
 from berth.cluster import keys
 from berth.cluster.snapshot import NodeSnapshot, SnapshotError, decode
+from berth.features.capacity import GPU_SLOTS
 from extender.cache import SharedStore
 from extender.metrics import Metrics
 
@@ -21,7 +22,11 @@ log = logging.getLogger("extender.snapshot")
 
 FUTURE_MS = 300_000.0
 """How far ahead of this clock a publisher's may be."""
-REQUIRED = ("cpu_allocatable", "memory_allocatable", "cpu_requested", "memory_requested", "pods_requested")
+REQUIRED = (
+    *("cpu_allocatable", "memory_allocatable"),
+    *("cpu_requested", "memory_requested", "pods_requested", "gpu_requested"),
+    *(f"gpu{slot}_free" for slot in range(GPU_SLOTS)),
+)
 
 
 class Watcher:

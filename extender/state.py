@@ -127,7 +127,7 @@ class State:
             self._change(change)
             self.sharing.tell(placement)
         if self.view is not None:
-            self.scorer.refresh_ahead(self.view, pod)
+            self.scorer.refresh_soon(self.view, pod)
 
     def enter_other(self, placement: Placement) -> None:
         """Count a placement that another replica has made."""

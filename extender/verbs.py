@@ -107,7 +107,8 @@ class Verbs:
         if findings:
             took["find"] = (found - started) * 1000.0
         memo = Memo(verdict, view if findings else None, time.monotonic(), aged)
-        self._remember(pod, memo)
+        if verb == "filter":
+            self._remember(pod, memo)
         self._account(pod, verdict, verb, took, view, age)
         return memo
 

@@ -38,6 +38,13 @@ class NodeScores:
     epochs: Ints
     peak: Floats | None = None
 
+    def update(self, rows: Ints, values: Floats, clock: int) -> None:
+        """Enter newer values of some rows, asked at `clock`."""
+        if not self.values.flags.writeable:  # straight from a message
+            self.values = self.values.copy()
+        self.values[rows] = values
+        self.epochs[rows] = clock
+
 
 @dataclass
 class ClusterView:
@@ -117,8 +124,12 @@ class ClusterView:
         if before is None:
             return
         kept = {k: v for k, v in before.older.items() if v[0].published_ms >= oldest_ms}
-        kept.update({k: (s, before.snapshot.nodes) for k, s in before.scores.items() if s.origin != "older"})
-        self.older = dict(list(kept.items())[-self.classes - 2 :])
+        for key, scores in before.scores.items():
+            if scores.origin != "older":
+                kept.pop(key, None)  # entered anew: the newest are last
+                kept[key] = scores, before.snapshot.nodes
+        by_class = [item for item in kept.items() if item[0][1]]
+        self.older = {k: v for k, v in kept.items() if not k[1]} | dict(by_class[-self.classes :])
 
     def place(self, placements: Iterable[Placement]) -> None:
         """Apply all pods in flight to a new view."""
