@@ -7,6 +7,7 @@ import msgspec
 from google.protobuf.json_format import ParseDict
 
 from berth.cluster.pods import PodRequest
+from berth.cluster.quantities import LARGEST
 from berth.decisions.record import Decision
 from extender.decide import Circumstances, best, empty, record
 from extender.state import State
@@ -53,8 +54,8 @@ def pod_of(asked: placement_pb2.PodRequest) -> PodRequest:
         namespace=asked.namespace,
         name=asked.name,
         scheduler_name=asked.scheduler_name,
-        cpu=max(0.0, asked.cpu_cores) if asked.cpu_cores == asked.cpu_cores else 0.0,
-        memory=max(0.0, asked.memory_gib) if asked.memory_gib == asked.memory_gib else 0.0,
+        cpu=amount(asked.cpu_cores),
+        memory=amount(asked.memory_gib),
         gpus=min(asked.gpus, 64),
         gpu_milli=min(asked.gpu_milli, 1000),
         gpu_models=tuple(asked.gpu_models)[:16],
@@ -64,6 +65,11 @@ def pod_of(asked: placement_pb2.PodRequest) -> PodRequest:
         owner_uid=asked.owner_name,
         labels=dict(asked.labels),
     )
+
+
+def amount(asked: float) -> float:
+    """0 for NaN and what is negative; capped like a Kubernetes quantity."""
+    return min(max(asked, 0.0), LARGEST) if asked == asked else 0.0
 
 
 RENAMED = {"decided_ms": "decided_unix_ms"}

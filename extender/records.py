@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+import msgspec
+
 from berth.cluster.keys import DECISIONS_STREAM
 from berth.decisions.record import Decision, decode, encode
 from extender.cache import SharedStore
@@ -98,7 +100,10 @@ class Recorder:
                 return decision
         for raw in await self.read(self.settings.stream_length):
             if pod.encode() in raw:
-                decision = decode(raw)
+                try:
+                    decision = decode(raw)
+                except (msgspec.DecodeError, UnicodeDecodeError):  # somebody else's entry
+                    continue
                 if pod in (decision.pod_uid, decision.pod_name):
                     return decision
         return None

@@ -92,13 +92,11 @@ class Scorer:
     async def _refresh(self, view: ClusterView, key: Key, pod: PodRequest) -> None:
         """Gather changes for a moment, then ask for the changed rows alone; on failure the old values stay."""
         try:
-            await asyncio.sleep(self.settings.inflight.refresh_ms / 1000.0)
-            known, clock = view.get(key), view.clock
-            rows = view.stale_rows(known) if known is not None else None
-            if known is None or rows is None or not rows.size:
-                return
-            answer = await self._call(key, view, rows, pod, self.clients[PLACEMENT].timeout_s)
-            known.update(rows, answer.values, clock)
+            while (known := view.get(key)) is not None and view.stale_rows(known).size:
+                await asyncio.sleep(self.settings.inflight.refresh_ms / 1000.0)
+                rows, clock = view.stale_rows(known), view.clock
+                answer = await self._call(key, view, rows, pod, self.clients[PLACEMENT].timeout_s)
+                known.update(rows, answer.values, clock)
         except ModelFailure:
             pass
         finally:
@@ -153,8 +151,9 @@ class Scorer:
         return Finding(key[0], scores, "fresh", elapsed_ms(started))
 
     async def _from_store(self, view: ClusterView, key: Key, contract: Contract | None) -> NodeScores | None:
-        """Scores that another replica has put into Redis for this snapshot; only while no pod in flight differs."""
-        if contract is None or self.store.down or (key[1] and view.clock):
+        """Scores that another replica has put into Redis for this snapshot. Its pods in flight may differ from ours:
+        every row that ours have changed counts as stale and is asked again soon."""
+        if contract is None or self.store.down:
             return None
         raw = await self.store.get(keys.scores(key[0], contract.version, view.snapshot.id, key[1]))
         expected = self.clients[key[0]].expected
@@ -166,16 +165,15 @@ class Scorer:
         except ModelFailure:
             return None
         self.metrics.cache.labels(key[0], "redis").inc()
-        return self._scores(view, values, contract.version, "redis", view.clock)
+        return self._scores(view, values, contract.version, "redis", 0)
 
     async def _from_model(self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float) -> NodeScores:
         """Ask the model for every node. Raises ModelFailure."""
         clock = view.clock
         answer = await self._call(key, view, None, pod, timeout_s)
         self.metrics.cache.labels(key[0], "miss").inc()
-        if not clock or not key[1]:
-            name = keys.scores(key[0], answer.version, view.snapshot.id, key[1])
-            self._later(self.store.put(name, pack(answer.values), self.settings.redis.scores_ttl_s))
+        name = keys.scores(key[0], answer.version, view.snapshot.id, key[1])
+        self._later(self.store.put(name, pack(answer.values), self.settings.redis.scores_ttl_s))
         return self._scores(view, answer.values, answer.version, "fresh", clock)
 
     async def _call(self, key: Key, view: ClusterView, rows: Ints | None, pod: PodRequest, timeout_s: float) -> Answer:
