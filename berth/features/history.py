@@ -41,18 +41,16 @@ PER_METRIC: tuple[tuple[str, str, str], ...] = (
     ("slope_6h", "6 h", "change an hour: last 3 hours against the 3 before"),
     ("lag_1h", "2 h", "mean of the hour that ended 1 h ago"),
     ("lag_2h", "3 h", "mean of the hour that ended 2 h ago"),
-    *(
-        (f"slot_yesterday_{h}h", "24 h", f"mean of the hour that ends {h} h from now, yesterday")
-        for h in HORIZONS
-    ),
-    *((f"slot_week_{h}h", "7 d", f"mean of the hour that ends {h} h from now, 7 days ago") for h in HORIZONS),
-    *(
-        (f"slot_median_{h}h", "7 d", f"median of that hour's mean ({h} h from now) on 7 days")
-        for h in HORIZONS
-    ),
+    *((f"slot_yesterday_{h}h", "24 h", f"mean of the hour that ends {h} h from now, yesterday") for h in HORIZONS),
+    *((f"slot_median_{h}h", "7 d", f"median of that hour's mean ({h} h from now) on 7 days") for h in HORIZONS),
     ("slot_median_now", "7 d", "median of the mean of the hour that ends now, on the 6 days before"),
     ("minute_median", "24 h", "median of the 24 samples at this minute of the hour, the newest included"),
     ("hour_median", "24 h", "median of the last 24 hourly means"),
+    *((f"change_{h}h", "7 d", f"mean distance of an hourly mean from that {h} h before") for h in HORIZONS),
+    ("change_24h", "7 d", "mean distance of an hourly mean from that 24 h before"),
+    ("slot_error", "7 d", "mean distance of an hourly mean from the median of its slot on the 6 other days"),
+    ("level_error", "7 d", "mean distance of an hourly mean from the median hour of the day before"),
+    *((f"blend_{h}h", "7 d", f"what fits this node, {h} h ahead: see blends()") for h in HORIZONS),
 )
 
 CALENDAR: tuple[tuple[str, str], ...] = (
@@ -115,6 +113,7 @@ def metric_columns(values: Floats) -> list[Floats]:
     filled = np.where(present, values, np.float32(0))  # zeros only add to sums, the counts know better
     sums, counts = hourly(filled), hourly(present.view(np.int8))
     hours = mean(sums, counts, HOUR)
+    change, slot_off, level_off = changes(hours), slot_error(hours), level_error(hours)
     return [
         values[-1],
         half_hour(filled, present, 0),
@@ -130,6 +129,10 @@ def metric_columns(values: Floats) -> list[Floats]:
         *slots(hours),
         median(values[-1 - 23 * HOUR :: HOUR]),
         median(hours[-24:]),
+        *change,
+        slot_off,
+        level_off,
+        *blends(hours, change, slot_off, level_off),
     ]
 
 
@@ -179,23 +182,62 @@ def slopes(filled: Floats, present: NDArray[np.bool_], sums: Floats, counts: Flo
     """Change an hour over the last hour and over the last 6 hours."""
     short = 2.0 * (half_hour(filled, present, 0) - half_hour(filled, present, 1))
     late, early = (
-        mean(sums[part].sum(axis=0), counts[part].sum(axis=0), 3 * HOUR)
-        for part in (slice(-3, None), slice(-6, -3))
+        mean(sums[part].sum(axis=0), counts[part].sum(axis=0), 3 * HOUR) for part in (slice(-3, None), slice(-6, -3))
     )
     return np.asarray(short, dtype=np.float32), np.asarray((late - early) / 3.0, dtype=np.float32)
 
 
 def slots(hours: Floats) -> list[Floats]:
-    """For each horizon the slot yesterday, then 7 days ago, then the median of 7 days; then the median of
-    the hour that ends now. hours: float32 [hour, node]."""
+    """For each horizon the slot yesterday, then the median of 7 days; then the median of the hour that ends
+    now. hours: float32 [hour, node]."""
     by_day = [hours[h - 1 :: 24] for h in HORIZONS]  # [day, node], oldest first
     now = hours[23::24][:-1]  # its newest is the last hour itself
     return [
         *(slot[-1] for slot in by_day),
-        *(slot[0] for slot in by_day),
         *(median(slot) for slot in by_day),
         median(now),
     ]
+
+
+def changes(hours: Floats) -> list[Floats]:
+    """Mean distance of an hourly mean from that 1, 2, 4 and 24 hours before: the errors that persistence and
+    yesterday's slot had on this node."""
+    return [absolute_mean(hours[lag:] - hours[:-lag]) for lag in (*HORIZONS, 24)]
+
+
+def slot_error(hours: Floats) -> Floats:
+    """The error that the median of the slot had on this node: each day against the median of the others."""
+    days = hours.reshape(DAYS, 24 * hours.shape[1])
+    others = [median(np.delete(days, day, axis=0)) for day in range(DAYS)]
+    return absolute_mean((days - np.stack(others)).reshape(hours.shape))
+
+
+def level_error(hours: Floats) -> Floats:
+    """The error that the median hour of a day had on this node the day after."""
+    days = hours.reshape(DAYS, 24, hours.shape[1])
+    levels = median(days.swapaxes(0, 1))
+    return absolute_mean((days[1:] - levels[:-1, None]).reshape((DAYS - 1) * 24, hours.shape[1]))
+
+
+def absolute_mean(values: Floats) -> Floats:
+    """Mean absolute value over the first axis of what is present."""
+    present = ~np.isnan(values)
+    sums = np.where(present, np.abs(values), np.float32(0)).sum(axis=0)
+    return mean(sums, present.sum(axis=0, dtype=np.float32), len(values))
+
+
+def blends(hours: Floats, change: list[Floats], slot_off: Floats, level_off: Floats) -> list[Floats]:
+    """For each horizon the last hour, the slot yesterday, the median of the slot and the median hour of a day,
+    each weighted by 1 / (its mean error over 7 days)². A node with a rhythm gets its slot, a jumpy one its
+    median, a drifting one its last hour."""
+    result = []
+    for h, own in zip(HORIZONS, change, strict=False):
+        slot = hours[h - 1 :: 24]
+        parts = np.stack([hours[-1], slot[-1], median(slot), median(hours[-24:])])
+        errors = np.stack([own, change[-1], slot_off, level_off])
+        weights = 1.0 / np.square(np.maximum(errors, np.float32(1e-4)))
+        result.append(np.asarray((parts * weights).sum(axis=0) / weights.sum(axis=0), dtype=np.float32))
+    return result
 
 
 def median(values: Floats) -> Floats:

@@ -31,7 +31,10 @@ SIMPLE = (
     "last_5m", "mean_30m", "lag_1h", "lag_2h", "mean_6h", "mean_24h", "mean_7d", "max_1h",
     "slot_median_now", "hour_median", "minute_median",
 )  # fmt: skip
-SLOTS = ("slot_yesterday", "slot_week", "slot_median")
+TRUST = 0.5
+"""Share of the fitted weights; the rest goes to the node's own blend, so that a node unlike those trained on
+is still forecast by what has worked for itself."""
+SLOTS = ("slot_yesterday", "slot_median", "blend")
 """Simple forecasts that exist for each horizon."""
 
 
@@ -105,7 +108,7 @@ def simple_forecasts(output: str) -> list[str]:
 
 
 def fit(features: Floats, targets: Floats) -> Base:
-    """Least absolute deviation. features: float32 [row, INPUTS]; targets: float32 [row, OUTPUTS]."""
+    """Least absolute deviation, then TRUST of it. features: float32 [row, INPUTS]; targets: float32 [row, OUTPUTS]."""
     half = len(HORIZONS)
     memory_to_cpu = float(targets[:, half:].mean() / targets[:, :half].mean())
     rows = scaled(features, memory_to_cpu)
@@ -116,7 +119,9 @@ def fit(features: Floats, targets: Floats) -> Base:
         columns = [INPUTS.index(name) for name in simple_forecasts(output)]
         matrix = np.column_stack([away[:, columns], by_output(rows.level)[:, i]])
         solved = least_absolute(matrix.astype(np.float64), wanted[:, i].astype(np.float64))
-        weights[columns, i], level[i] = solved[:-1], solved[-1]
+        weights[columns, i] = TRUST * solved[:-1]
+        weights[INPUTS.index(output.replace("_", "_blend_")), i] += 1.0 - TRUST
+        level[i] = TRUST * solved[-1] + (1.0 - TRUST)
     return Base(weights, level, memory_to_cpu)
 
 

@@ -72,9 +72,7 @@ def accuracy(targets: Floats, forecast: Floats, node: NDArray[np.int64]) -> NDAr
     return np.asarray(np.mean(of_nodes, axis=0), dtype=np.float64)
 
 
-def unseen_windows(
-    machines: Machines, seed: int, *, fold: int = 0, nodes: int = NODES, step: int = STEP
-) -> Windows:
+def unseen_windows(machines: Machines, seed: int, *, fold: int = 0, nodes: int = NODES, step: int = STEP) -> Windows:
     """September windows of pseudo-nodes out of the fold's unseen machines."""
     _, unseen = machine_split(len(machines.machine), fold)
     usage = pseudo_nodes(machines.usage, unseen, nodes, np.random.default_rng(seed))
@@ -99,9 +97,7 @@ def evaluate(
         own.append(accuracy(seen.targets, model.predict(seen.features), seen.node))
         others.append([accuracy(seen.targets, baseline(seen), seen.node) for baseline in BASELINES.values()])
         progress("evaluate", (done + 1) / len(seeds))
-    scores = {
-        output: score(np.array(own)[:, i], np.array(others)[:, :, i]) for i, output in enumerate(OUTPUTS)
-    }
+    scores = {output: score(np.array(own)[:, i], np.array(others)[:, :, i]) for i, output in enumerate(OUTPUTS)}
     return Report(model.version, fold, tuple(seeds), nodes, GROUP_SIZE, rows, scores)
 
 
@@ -114,9 +110,7 @@ def score(own: NDArray[np.float64], others: NDArray[np.float64]) -> Score:
         accuracy=round(float(own.mean()), 2),
         lowest=round(float(own.min()), 2),
         highest=round(float(own.max()), 2),
-        baselines={
-            name: round(float(value), 2) for name, value in zip(names, others.mean(axis=0), strict=True)
-        },
+        baselines={name: round(float(value), 2) for name, value in zip(names, others.mean(axis=0), strict=True)},
         best_baseline=names[best],
         margin=round(float(margins.mean()), 2),
         lowest_margin=round(float(margins.min()), 2),

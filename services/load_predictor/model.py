@@ -106,9 +106,7 @@ def artifact_version(folder: Path) -> str:
 def encode_base(base: Base) -> str:
     """The base as JSON, weights by output and input."""
     weights = {
-        output: {
-            name: round(float(base.weights[i, j]), 6) for i, name in enumerate(INPUTS) if base.weights[i, j]
-        }
+        output: {name: round(float(base.weights[i, j]), 6) for i, name in enumerate(INPUTS) if base.weights[i, j]}
         for j, output in enumerate(OUTPUTS)
     }
     level = {output: round(float(base.level[j]), 6) for j, output in enumerate(OUTPUTS)}

@@ -80,9 +80,27 @@ def naive(values: Floats) -> dict[str, float]:
     }
     for h in (1, 2, 4):
         columns[f"slot_yesterday_{h}h"] = hours[24 - h]
-        columns[f"slot_week_{h}h"] = hours[24 * 7 - h]
         columns[f"slot_median_{h}h"] = middle([hours[24 * day - h] for day in range(1, 8)])
-    return columns
+    return columns | naive_errors(hours, columns)
+
+
+def naive_errors(hours: list[float], columns: dict[str, float]) -> dict[str, float]:
+    """How far simple forecasts were off, and their blend: hours newest first."""
+
+    def distance(pairs: list[tuple[float, float]]) -> float:
+        return average(np.array([abs(one - other) for one, other in pairs], dtype=np.float32))
+
+    errors = {f"change_{h}h": distance(list(zip(hours, hours[h:], strict=False))) for h in (1, 2, 4, 24)}
+    others = [[hours[i] for i in range(ago % 24, 168, 24) if i != ago] for ago in range(168)]
+    errors["slot_error"] = distance([(hours[ago], middle(others[ago])) for ago in range(168)])
+    day_before = [middle(hours[24 * day : 24 * day + 24]) for day in range(1, 7)]
+    errors["level_error"] = distance([(hours[ago], day_before[ago // 24]) for ago in range(144)])
+    for h in (1, 2, 4):
+        parts = [hours[0], columns[f"slot_yesterday_{h}h"], columns[f"slot_median_{h}h"], columns["hour_median"]]
+        names = (f"change_{h}h", "change_24h", "slot_error", "level_error")
+        weights = [max(errors[name], 1e-4) ** -2 for name in names]
+        errors[f"blend_{h}h"] = sum(map(math.prod, zip(parts, weights, strict=True))) / sum(weights)
+    return errors
 
 
 # Steps of the recording: complete, over the 31 h gap of 16 July, just after a month's end, inside a gap.
@@ -133,8 +151,10 @@ def test_a_short_or_broken_history_is_missing_not_zero(steps: int, missing: floa
     usage = rng.uniform(0.5, 0.6, (2, steps, 5)).astype(np.float32)
     usage[rng.random(usage.shape) < missing] = np.nan
     features = history_features(usage, 0)
-    assert np.array_equal(features[2:3], history_features(usage[:, :, 2:3], 0), equal_nan=True)
-    levels = features[:, [i for i, name in enumerate(NAMES[:-4]) if "std" not in name and "slope" not in name]]
+    alone = history_features(usage[:, :, 2:3], 0)
+    assert np.allclose(features[2:3], alone, rtol=1e-4, atol=1e-6, equal_nan=True)
+    distances = ("std", "slope", "change", "_error")
+    levels = features[:, [i for i, name in enumerate(NAMES[:-4]) if not any(d in name for d in distances)]]
     known = levels[np.isfinite(levels)]
     assert ((known > 0.499) & (known < 0.601)).all()
     if steps < HISTORY_STEPS // 2:
@@ -162,11 +182,11 @@ def test_another_shape_is_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_cheap_enough_for_every_snapshot() -> None:
-    """About 25 ms on an idle core for openb's 1,523 nodes."""
+    """About 80 ms of the thread's own time for openb's 1,523 nodes."""
     usage = np.random.default_rng(0).random((2, HISTORY_STEPS, 1_523), dtype=np.float32)
     taken = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.thread_time()
         history_features(usage, 0)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.thread_time() - began)
     assert min(taken) < 0.3
