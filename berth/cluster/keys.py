@@ -6,6 +6,8 @@ SNAPSHOT_CURRENT = "berth:{snapshot}:current"
 """Version of the newest snapshot, ASCII decimal."""
 SNAPSHOT_CHANNEL = "berth:snapshot"
 """Pub/sub: each message is a version that has just become current."""
+SNAPSHOT_FENCE = "berth:{snapshot}:fence"
+"""Highest fence that has published: a smaller one is refused."""
 SNAPSHOT_TTL_S = 3600
 
 INFLIGHT_STREAM = "berth:{inflight}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from functools import lru_cache
 
@@ -11,8 +10,11 @@ SUFFIXES = {
     "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
     "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
 }  # fmt: skip
-GRAMMAR = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)")
+GRAMMAR = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)", re.ASCII)
 GIB = 2.0**30
+LARGEST = 2.0**63 - 1
+"""Larger values are capped, as Kubernetes does."""
+LARGEST_EXPONENT = 300
 
 
 class QuantityError(ValueError):
@@ -26,7 +28,5 @@ def parse(text: str) -> float:
     if found is None:
         raise QuantityError(f"not a quantity: {text[:40]!r}")
     number, exponent, suffix = found.groups()
-    value = float(number) * (10.0 ** int(exponent) if exponent else SUFFIXES[suffix or ""])
-    if not math.isfinite(value):
-        raise QuantityError(f"out of range: {text[:40]!r}")
-    return value
+    scale = 10.0 ** min(int(exponent), LARGEST_EXPONENT) if exponent else SUFFIXES[suffix or ""]
+    return max(-LARGEST, min(float(number) * scale, LARGEST))

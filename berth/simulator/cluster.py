@@ -78,7 +78,7 @@ class ReplayedCluster:
 
     @property
     def clock(self) -> int:
-        """Unix seconds of the recording at which the newest 5-minute mean ends."""
+        """Unix seconds of the newest step, in the recording's own time (September 2013 and on)."""
         return self.cycle.start + self.step * STEP_S
 
     @property
@@ -93,19 +93,20 @@ class ReplayedCluster:
             raise UnknownNodeError(f"no node {name}")
         return self.row_of[name]
 
-    def feasible(self, pod: PodRequest) -> Mask:
-        """bool [N]: nodes that pass NodeResourcesFit (pkg/scheduler/framework/plugins/noderesources/fit.go:
-        what is not asked for is not checked), accept the GPU model and have devices with enough free."""
-        fits = self.pods_requested + 1.0 <= self.pods_allocatable
+    def feasible(self, pod: PodRequest, rows: slice = slice(None)) -> Mask:
+        """bool [N, or the rows asked for]: nodes that pass NodeResourcesFit
+        (pkg/scheduler/framework/plugins/noderesources/fit.go: what is not asked for is not checked), accept the
+        GPU model and have devices with enough free."""
+        fits: Mask = self.pods_requested[rows] + 1.0 <= self.pods_allocatable[rows]
         if pod.cpu > 0.0:
-            fits &= pod.cpu <= self.cpu_allocatable - self.cpu_requested + SLACK
+            fits &= pod.cpu <= self.cpu_allocatable[rows] - self.cpu_requested[rows] + SLACK
         if pod.memory > 0.0:
-            fits &= pod.memory <= self.memory_allocatable - self.memory_requested + SLACK
+            fits &= pod.memory <= self.memory_allocatable[rows] - self.memory_requested[rows] + SLACK
         if pod.gpus > 0:
-            fits &= (self.gpu_free >= device_share(pod) - SLACK).sum(axis=1) >= pod.gpus
+            fits &= (self.gpu_free[rows] >= device_share(pod) - SLACK).sum(axis=1) >= pod.gpus
         if pod.gpus > 0 and pod.gpu_models:
             accepted = [i for i, model in enumerate(self.gpu_models) if model in pod.gpu_models]
-            fits &= np.isin(self.gpu_model, accepted)
+            fits &= np.isin(self.gpu_model[rows], accepted)
         return fits
 
     def bind(self, pod: PodRequest, row: int) -> None:
@@ -113,14 +114,10 @@ class ReplayedCluster:
         Raises PodDoesNotFitError, AlreadyBoundError, UnknownNodeError."""
         if not 0 <= row < len(self.names):
             raise UnknownNodeError(f"no node in row {row}")
-        if not self.feasible_on(pod, row):
+        if not self.feasible(pod, slice(row, row + 1))[0]:
             raise PodDoesNotFitError(f"node {self.names[row]} lacks what pod {pod.uid} asks for")
         self.place(pod.uid, row, self.cycle.slot_of(pod.uid), pod.cpu, pod.memory)
         self.take_devices(pod.uid, row, pod.gpus, device_share(pod))
-
-    def feasible_on(self, pod: PodRequest, row: int) -> bool:
-        """`feasible` of one node."""
-        return bool(self.feasible(pod)[row])
 
     def place(self, uid: str, row: int, slot: int, cpu: float, memory: float) -> None:
         """Starts a workload without asking whether it fits. Raises AlreadyBoundError."""

@@ -62,9 +62,7 @@ def choose_nodes(rng: np.random.Generator, count: int | None) -> list[OpenbNode]
     return [node if copy == 0 else replace(node, name=f"{node.name}-{copy}") for copy, node in chosen]
 
 
-def fill_node(
-    cluster: ReplayedCluster, row: int, rng: np.random.Generator, fill: tuple[float, float]
-) -> None:
+def fill_node(cluster: ReplayedCluster, row: int, rng: np.random.Generator, fill: tuple[float, float]) -> None:
     """Starts the background workloads of one node."""
     count = int(rng.integers(WORKLOADS[0], WORKLOADS[1] + 1))
     cpu_fill = rng.uniform(*fill)

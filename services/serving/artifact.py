@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from services.serving.errors import StartError
 
@@ -27,15 +28,32 @@ def verify(folder: Path) -> None:
             raise StartError(f"artifact {path}: sha256 {actual[:12]}, {CARD} records {str(recorded)[:12]}")
 
 
+def verify_version(folder: Path, version: str) -> None:
+    """The loaded model's version, a digest of its files, must be the card's "version" where that is given.
+
+    Raises StartError.
+    """
+    recorded = read_card(folder).get("version", version)
+    if recorded != version:
+        raise StartError(f"artifact {folder}: version {version}, {CARD} describes {recorded}")
+
+
 def recorded_files(folder: Path) -> dict[str, str]:
     """Digests that the card records; {} where it records none. Raises StartError."""
+    files = read_card(folder).get("files", {})
+    if not isinstance(files, dict):
+        raise StartError(f"artifact {folder / CARD}: 'files' must map names to sha256")
+    return files
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card's content. Raises StartError."""
     try:
         card = json.loads((folder / CARD).read_text("utf-8"))
     except OSError as error:
         raise StartError(f"artifact {folder / CARD}: {error.strerror}") from error
     except ValueError as error:
         raise StartError(f"artifact {folder / CARD}: not valid JSON") from error
-    files = card.get("files", {}) if isinstance(card, dict) else None
-    if not isinstance(files, dict):
-        raise StartError(f"artifact {folder / CARD}: 'files' must map names to sha256")
-    return files
+    if not isinstance(card, dict):
+        raise StartError(f"artifact {folder / CARD}: a JSON object is expected")
+    return card

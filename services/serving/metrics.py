@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,7 +13,12 @@ from services.serving.errors import DeadlinePassedError, OverloadedError
 from services.serving.signature import Signature
 
 COMPUTE_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 1.0)
-OUTCOMES = {InvalidInput: "refused", OverloadedError: "overloaded", DeadlinePassedError: "late"}
+OUTCOMES: dict[type[BaseException], str] = {
+    InvalidInput: "refused",
+    OverloadedError: "overloaded",
+    DeadlinePassedError: "late",
+    CancelledError: "late",  # gRPC cancels the task of a call whose caller has gone
+}
 
 
 class ModelMetrics:

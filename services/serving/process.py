@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from berth.settings import InvalidSettings
-from services.serving.artifact import verify
+from services.serving.addresses import check_free
+from services.serving.artifact import verify, verify_version
 from services.serving.errors import StartError
 from services.serving.settings import ModelServiceSettings
 
@@ -30,6 +31,7 @@ def main(settings_class: type[ModelServiceSettings], load: Load, argv: Sequence[
     try:
         settings = settings_class.load(config)
         configure_logging(settings.log_level)
+        check_free(settings.host, settings.http_port, settings.grpc_port)
         serve(load_model(load, settings), settings)
     except InvalidSettings as error:
         return refuse(error.problems)
@@ -65,11 +67,13 @@ def load_model(load: Load, settings: ModelServiceSettings) -> TensorModel:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))  # read when the numeric libraries are loaded
     try:
-        return load(settings.artifact)
+        model = load(settings.artifact)
     except Exception as error:  # the outermost edge; each model's library has its own errors
         log.debug("loading failed", exc_info=error)
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise StartError(f"artifact {settings.artifact}: cannot be loaded: {reason}") from error
+    verify_version(settings.artifact, model.version)
+    return model
 
 
 def serve(model: TensorModel, settings: ModelServiceSettings) -> None:

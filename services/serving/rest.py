@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from kserve.errors import InvalidInput
 from kserve.protocol.rest.server import RESTServer
@@ -29,12 +31,16 @@ def build_rest(data_plane: ModelDataPlane, repository: FixedRepository, port: in
     """KServe's REST server with its application made, not started. `max_body` in bytes."""
     from kserve.model_server import app
 
+    # KServe answers with a response class that FastAPI calls deprecated; that is no news for an operator
+    warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
+
     add_routes(app, data_plane)  # first: the first route that matches wins
     app.add_middleware(BodyLimit, max_bytes=max_body)
     server = RESTServer(APP, data_plane, repository, port)
     server.create_application()
     for error, status in STATUSES.items():
         app.add_exception_handler(error, refusal(status))
+    app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(Exception, failure)
     return server
 
@@ -64,6 +70,11 @@ def refusal(status: int) -> Any:
         return JSONResponse({"error": str(error)}, status_code=status)
 
     return handle
+
+
+async def malformed(_: Request, __: Exception) -> JSONResponse:
+    """FastAPI's own answer repeats the body, and is a 500 where that holds NaN."""
+    return JSONResponse({"error": "the body is not an inference request"}, status_code=400)
 
 
 async def failure(_: Request, error: Exception) -> JSONResponse:

@@ -85,5 +85,7 @@ def options(settings: ModelServiceSettings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", largest),
         ("grpc.max_connection_age_ms", round(settings.connection_age_seconds * 1000)),
         ("grpc.max_connection_age_grace_ms", round(settings.connection_grace_seconds * 1000)),
+        ("grpc.keepalive_permit_without_calls", 1),  # clients may look for a dead server with pings
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
         ("grpc.so_reuseport", 0),  # or a second server would share the port and half of the calls
     ]

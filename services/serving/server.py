@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +13,8 @@ import uvicorn
 from grpc import aio
 from kserve.model_repository import ModelRepository
 
+from services.serving.addresses import joined, listen
+from services.serving.allocator import keep_large_blocks
 from services.serving.contract import TensorModel
 from services.serving.data_plane import FixedRepository, ModelDataPlane
 from services.serving.errors import StartError
@@ -28,6 +29,7 @@ log = logging.getLogger("services.serving")
 def run(model: TensorModel, settings: ModelServiceSettings) -> None:
     """Serves until SIGTERM or SIGINT, then drains. Raises StartError. Call it from the main thread, once a
     process: KServe has one application a process."""
+    keep_large_blocks()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         busy = runner.run(serve(model, settings))
     if busy:
@@ -52,8 +54,8 @@ async def serve(model: TensorModel, settings: ModelServiceSettings) -> bool:
     registry.update(served)
     data_plane, repository = ModelDataPlane(registry), FixedRepository(registry)
     rpc = build_rpc(data_plane, repository, settings)
-    with listening(settings.host, settings.http_port) as http_socket:
-        await bind(rpc, settings.host, settings.grpc_port)
+    with listen(settings.host, settings.http_port) as http_socket:
+        await start_rpc(rpc, settings.host, settings.grpc_port)
         http = http_server(data_plane, repository, settings)
         http_task = asyncio.create_task(http.serve(sockets=[http_socket]))
         announce(served, settings)
@@ -84,38 +86,19 @@ def http_server(data_plane: ModelDataPlane, repository: FixedRepository, setting
     return LoopServer(rest.config)
 
 
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A bound TCP socket. Raises StartError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        bound = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise StartError(f"cannot listen on {host}:{port}: {reason(error)}") from error
-    with bound:
-        yield bound
-
-
-def reason(error: OSError) -> str:
-    """The system's words alone; Python's may repeat the address."""
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-
-
-async def bind(rpc: aio.Server, host: str, port: int) -> None:
+async def start_rpc(rpc: aio.Server, host: str, port: int) -> None:
     """Binds and starts the gRPC server. Raises StartError."""
-    with listening(host, port):
-        pass  # a taken port is told in one line here; gRPC would print several of its own first
     try:
-        rpc.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        rpc.add_insecure_port(joined(host, port))
     except RuntimeError as error:
-        raise StartError(f"cannot listen on {host}:{port}") from error
+        raise StartError(f"cannot listen on {joined(host, port)}") from error
     await rpc.start()
 
 
 def announce(served: ServedModel, settings: ModelServiceSettings) -> None:
     """The one line at start."""
-    host, name, version = settings.host, served.name, served.signature.version
-    log.info("%s %s: REST %s:%d, gRPC %s:%d", name, version, host, settings.http_port, host, settings.grpc_port)
+    rest, rpc = joined(settings.host, settings.http_port), joined(settings.host, settings.grpc_port)
+    log.info("%s %s: REST %s, gRPC %s", served.name, served.signature.version, rest, rpc)
 
 
 async def stopped(http_task: asyncio.Task[None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def serve(settings: TelemetrySettings) -> None:
     from services.telemetry.app import create_app
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: sys.exit(0))  # uvicorn ends in order, then raises the signal again
     uvicorn.run(
         create_app(settings), host=settings.host, port=settings.port, access_log=False, log_config=None,
         timeout_graceful_shutdown=3,

@@ -105,6 +105,8 @@ def add_error_answers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        if any(problem["type"] == "json_invalid" for problem in error.errors()):
+            return JSONResponse({"error": "body: not JSON"}, 400)
         problems = [f"{place(problem['loc'])}: {problem['msg']}" for problem in error.errors()[:5]]
         return JSONResponse({"error": "; ".join(problems)}, 422)
 

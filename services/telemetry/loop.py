@@ -45,8 +45,10 @@ class Telemetry(Generic[S]):
         while self.source is None:
             await self.guarded(self.build)
         await self.guarded(self.deliver)
+        due = time.monotonic()
         while True:
-            await asyncio.sleep(self.interval_s)
+            due = max(due + self.interval_s, time.monotonic())  # a late turn is not made up for
+            await asyncio.sleep(due - time.monotonic())
             if not self.paused:
                 await self.guarded(self.turn)
 

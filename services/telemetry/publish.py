@@ -11,9 +11,6 @@ from berth.cluster import keys
 from berth.cluster.snapshot import NodeSnapshot, encode
 from services.telemetry.errors import FencedOffError, StoreUnavailableError
 
-FENCE = "berth:{snapshot}:fence"
-"""Highest fence that has published, ASCII decimal."""
-
 PUBLISHED, FENCED, OUTRUN = 1, -1, -2
 
 SCRIPT = """
@@ -80,7 +77,7 @@ class Publisher:
 
     async def run_script(self, snapshot: NodeSnapshot) -> int:
         """The script's outcome: PUBLISHED, FENCED or OUTRUN."""
-        names = (keys.SNAPSHOT_CURRENT, keys.snapshot(snapshot.version), FENCE)
+        names = (keys.SNAPSHOT_CURRENT, keys.snapshot(snapshot.version), keys.SNAPSHOT_FENCE)
         given = (snapshot.version, self.fence, self.ttl_s, encode(snapshot), keys.SNAPSHOT_CHANNEL)
         return int(await self.redis.eval(SCRIPT, len(names), *names, *given))
 

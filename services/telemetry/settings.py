@@ -27,4 +27,4 @@ class TelemetrySettings(ProcessSettings):
     seed: int = Field(1, ge=0, le=2**31 - 1, description="of the replayed cluster: filling, loads, start")
     nodes: int = Field(1523, ge=1, le=20000, description="replayed nodes; the trace's 1,523 are sampled or repeated")
     binding_window_s: float = Field(120.0, ge=1.0, le=3600.0, description="how long a snapshot names a bound pod, s")
-    fence: int = Field(0, ge=0, description="smallest fence to publish with; a stored higher one refuses")
+    fence: int = Field(0, ge=0, description="number of this publisher's term; a higher one in the store refuses it")

@@ -56,9 +56,8 @@ class Service:
         return call.future(request, timeout=timeout)
 
 
-def command(module: str, section: str, http_port: int, grpc_port: int, **fields: object) -> dict[str, Any]:
+def command(module: str, section: str, **fields: object) -> dict[str, Any]:
     """Arguments for subprocess.Popen."""
-    fields |= {"http_port": http_port, "grpc_port": grpc_port}
     ours = {f"BERTH_{section.upper()}__{key.upper()}": str(value) for key, value in fields.items()}
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("BERTH_")}
     return {
@@ -74,7 +73,8 @@ def command(module: str, section: str, http_port: int, grpc_port: int, **fields:
 def running(module: str, section: str, name: str, **fields: object) -> Iterator[Service]:
     """A ready service; ended (if it still runs) on exit."""
     http_port, grpc_port = free_ports(2)
-    process = subprocess.Popen(**command(module, section, http_port, grpc_port, **fields))
+    ports = {"http_port": http_port, "grpc_port": grpc_port}
+    process = subprocess.Popen(**command(module, section, **(fields | ports)))
     try:
         with (
             httpx.Client(base_url=f"http://127.0.0.1:{http_port}", timeout=10, trust_env=False) as http,

@@ -70,7 +70,7 @@ def test_explains_with_columns_it_reads(service: Service) -> None:
     rows = answer.json()["explanations"]
     assert len(rows) == 2
     for row in rows:
-        assert 1 <= len(row) <= 8
+        assert len(row) <= 8  # none for a row whose answer no column moves
         assert set(row) <= set(nodes + pod)
         sizes = [abs(part) for part in row.values()]
         assert sizes == sorted(sizes, reverse=True)

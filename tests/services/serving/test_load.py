@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import grpc
 import httpx
@@ -24,6 +25,12 @@ def ask(tiny: Service, seconds: float, what: float = 0.0, timeout: float = 10) -
 def computed(tiny: Service) -> float:
     """Calls the model has computed so far."""
     return float(output(ask(tiny, 0, what=3).result())[0, 0])
+
+
+def metric(tiny: Service, name: str) -> float:
+    """A series of /metrics; 0 where it does not exist yet."""
+    lines = tiny.http.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 def test_health_answers_while_the_model_computes(tiny: Service) -> None:
@@ -59,7 +66,8 @@ def test_more_calls_than_the_queue_holds_are_refused_at_once(tiny: Service) -> N
 
 
 def test_a_call_whose_caller_has_gone_is_not_computed(tiny: Service) -> None:
-    before = computed(tiny)
+    counted = 'berth_model_calls_total{outcome="late"}'
+    before, late_before = computed(tiny), metric(tiny, counted)
     slow = ask(tiny, 0.4)
     time.sleep(0.05)
     late = [ask(tiny, 0, timeout=0.05) for _ in range(QUEUE)]
@@ -67,6 +75,7 @@ def test_a_call_whose_caller_has_gone_is_not_computed(tiny: Service) -> None:
     again = [ask(tiny, 0, timeout=5) for _ in range(QUEUE - 1)]  # the late ones have left their places
     assert [call.exception() for call in [slow, *again]] == [None] * QUEUE
     assert computed(tiny) - before == 1 + 1 + len(again)
+    assert metric(tiny, counted) - late_before == QUEUE
 
 
 def test_a_caller_that_leaves_a_running_call_does_not_start_the_next_beside_it(tiny: Service) -> None:
@@ -95,6 +104,22 @@ async def test_the_deadline_is_checked_again_when_the_turn_comes() -> None:
     await first
     assert (done, worker.waiting, worker.busy) == ([], 0, False)
     worker.close()
+
+
+def test_large_calls_do_not_fault_their_pages_in_each_time(tiny: Service) -> None:
+    """By default malloc maps and unmaps each block of a 1.2 MB request: over 1,000 page faults a call."""
+    large = infer_request(tiny.metadata(), np.ones((5000, 60), np.float32), np.zeros(2, np.float32))
+    for _ in range(5):
+        tiny.infer(large).result()
+    before = page_faults(tiny)
+    for _ in range(10):
+        tiny.infer(large).result()
+    assert (page_faults(tiny) - before) / 10 < 300
+
+
+def page_faults(tiny: Service) -> int:
+    """Minor page faults of the service so far: field 10 of /proc/PID/stat, the eighth after the name."""
+    return int(Path(f"/proc/{tiny.process.pid}/stat").read_text().rpartition(")")[2].split()[7])
 
 
 def test_health_of_rpc(tiny: Service) -> None:

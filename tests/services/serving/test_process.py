@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
-from services.serving.artifact import verify
+from services.serving.artifact import verify, verify_version
 from services.serving.errors import StartError
 from tests.services.serving.conftest import TINY
 from tests.services.serving.running import (
@@ -31,9 +31,10 @@ from tests.services.serving.running import (
 )
 
 
-def refused(artifact: Path, http_port: int = 1, grpc_port: int = 1, **fields: object) -> str:
+def refused(artifact: Path, **fields: object) -> str:
     """What a service that does not start says on stderr."""
-    arguments = command(TINY, "tiny", http_port, grpc_port, artifact=artifact, **fields)
+    ports = dict(zip(("http_port", "grpc_port"), free_ports(2), strict=True))
+    arguments = command(TINY, "tiny", **(ports | {"artifact": artifact} | fields))
     errors = arguments.pop("stderr")
     ended = subprocess.run(**arguments, stderr=errors, timeout=60, check=False)
     assert ended.returncode == 2
@@ -44,9 +45,9 @@ def refused(artifact: Path, http_port: int = 1, grpc_port: int = 1, **fields: ob
 
 def test_listens_on_loopback_alone(tiny: Service) -> None:
     mine = [c for c in psutil.net_connections("inet") if c.pid == tiny.process.pid and c.status == "LISTEN"]
-    assert sorted(tuple(c.laddr) for c in mine) == sorted(
-        [("127.0.0.1", tiny.http_port), ("127.0.0.1", tiny.grpc_port)]
-    )
+    # gRPC opens an IPv6 socket for an IPv4 address and binds ::ffff:127.0.0.1, which IPv4 loopback alone reaches
+    bound = sorted(f"{':'.join(map(str, c.laddr))}".removeprefix("::ffff:") for c in mine)
+    assert bound == sorted(f"127.0.0.1:{port}" for port in (tiny.http_port, tiny.grpc_port))
 
 
 def test_says_one_line_at_start_and_drains_on_sigterm(artifact: Path) -> None:
@@ -66,6 +67,7 @@ def test_says_one_line_at_start_and_drains_on_sigterm(artifact: Path) -> None:
         assert time.monotonic() - start < 10
         assert service.process.stderr
         said = service.process.stderr.read().splitlines()
+    assert len(said) == 3, said
     assert f"tiny v1: REST 127.0.0.1:{service.http_port}, gRPC 127.0.0.1:{service.grpc_port}" in said[0]
     assert [line.partition("services.serving ")[2] for line in said[1:]] == ["tiny drains", "tiny has ended"]
 
@@ -83,10 +85,9 @@ def test_ends_within_ten_seconds_though_the_model_hangs(artifact: Path) -> None:
 @pytest.mark.parametrize("taken", ["http_port", "grpc_port"])
 def test_a_taken_port_is_refused(artifact: Path, taken: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
-        ports = dict(zip(("http_port", "grpc_port"), free_ports(2), strict=True))
-        ports[taken] = holder.getsockname()[1]
-        said = refused(artifact, **ports)
-    assert said == f"cannot listen on 127.0.0.1:{ports[taken]}: Address already in use\n"
+        port = holder.getsockname()[1]
+        said = refused(artifact, **{taken: port})
+    assert said == f"cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
 def test_a_bad_artifact_is_refused(tmp_path: Path) -> None:
@@ -96,12 +97,19 @@ def test_a_bad_artifact_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path).endswith("cannot be loaded: the weights are broken\n")
 
 
+def verify_both(folder: Path) -> None:
+    verify(folder)
+    verify_version(folder, "v1")
+
+
 @pytest.mark.parametrize(
     ("card", "message"),
     [
         (None, "card.json: No such file or directory"),
         ("{", "not valid JSON"),
-        ("[]", "'files' must map names to sha256"),
+        ("[]", "a JSON object is expected"),
+        ('{"files": []}', "'files' must map names to sha256"),
+        ('{"version": "v2"}', "version v1, card.json describes v2"),
         ('{"files": {"other.bin": "00"}}', "other.bin: missing, card.json names it"),
         ('{"files": {"weights.bin": "00"}}', "weights.bin: sha256 "),
     ],
@@ -111,7 +119,7 @@ def test_files_that_are_not_the_recorded_ones_are_refused(tmp_path: Path, card: 
     if card is not None:
         (tmp_path / "card.json").write_text(card)
     with pytest.raises(StartError, match=re.escape(message)):
-        verify(tmp_path)
+        verify_both(tmp_path)
 
 
 def test_recorded_files_are_accepted(tmp_path: Path) -> None:
