@@ -13,6 +13,7 @@ Two functions, because quantiles over a week cost more than a snapshot may take:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,8 +36,8 @@ MIN_SCALE_POINTS = DAY // SCALE_STRIDE
 """A quantile of fewer points (one day) is no quantile: NaN."""
 CHUNK = 16
 """Nodes whose scales are computed at once: what their planes take fits into a processor's cache."""
-FLOOR = 0.02
-"""Least scale: 2 % of a share, 2 % of a rate (its logarithm). A constant metric that moves less is not odd."""
+FLOOR = 0.04
+"""Least scale: 4 % of a share, 4 % of a rate (its logarithm). A still node that takes on a small pod is not odd."""
 
 LAGS = {
     "difference": np.arange(1, 2),
@@ -59,10 +60,11 @@ SAYS = {
     "spread_2h": ("2 h", "standard deviation within 2 hours"),
     "range": ("7 d", "distance outside the range that holds 99 % of last week"),
 }
-TOPS = (1, 3, 8)
+TOPS = {"max": 0.0, "top8pct": 0.08, "top20pct": 0.2}
+"""Shares of the metrics, rounded up to at least one: with 4 metrics the oddest alone, with 38 of them 4 and 8."""
 AGGREGATES = {
     "max": "largest of the metrics",
-    "top3": "mean of the 3 largest",
+    "top8pct": "mean of the largest 8 %",
     "share": "share of metrics above 1",
 }
 
@@ -74,9 +76,10 @@ def columns() -> Iterator[Feature]:
         for aggregate, which in AGGREGATES.items():
             unit = "share" if aggregate == "share" else "log1p of scales"
             yield Feature(f"residual_{kind}_{aggregate}", "residual", unit, window, f"{what}: {which}")
-    for top in TOPS:
-        text = f"mean over the {top} oddest metrics of the mean of their residuals"
-        yield Feature(f"residual_magnitude_top{top}", "residual", "log1p of scales", "7 d", text)
+    for name, share in TOPS.items():
+        which = f"mean over the oddest {share:.0%} of metrics" if share else "the oddest metric"
+        text = f"mean of all kinds of residual of a metric: {which}"
+        yield Feature(f"residual_magnitude_{name}", "residual", "log1p of scales", "7 d", text)
 
 
 FEATURES: tuple[Feature, ...] = tuple(columns())
@@ -85,40 +88,38 @@ FEATURES: tuple[Feature, ...] = tuple(columns())
 @dataclass(frozen=True)
 class ResidualScales:
     """What is usual for each metric of each node. scale: float32 [kind, metric, node], never below its
-    floor, NaN where history is too short. low, high: float32 [metric, node], the range of 99 % of values.
-    usual: float32 [column, node], what 99 % of last week's points stay below in each column."""
+    floor, NaN where history is too short. low, high: float32 [metric, node], the range of 99 % of values."""
 
     scale: Floats
     low: Floats
     high: Floats
-    usual: Floats
 
 
 def residual_scales(usage: Floats) -> ResidualScales:
     """Scales from the last week of `usage`, float32 [metric, step, node], that ends with a whole day before
-    the steps they will be used for. NaN where a metric has less than a day of values."""
+    the steps they will be used for; values finite or NaN. NaN where a metric has less than a day of values.
+    Nodes do not touch each other: a caller in a hurry may ask for some nodes at a time."""
     starts = range(0, max(usage.shape[2], 1), CHUNK)
     parts = [scales_of(usage[:, -SCALE_STEPS:, at : at + CHUNK]) for at in starts]
-    columns = zip(*((p.scale, p.low, p.high, p.usual) for p in parts), strict=True)
-    return ResidualScales(*(np.concatenate(arrays, axis=-1) for arrays in columns))
+    scale, low, high = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
+    return ResidualScales(scale, low, high)
 
 
-def scales_of(usage: Floats) -> ResidualScales:
-    """The scales of a chunk of nodes."""
+def scales_of(usage: Floats) -> tuple[Floats, Floats, Floats]:
+    """Scale, low and high of a chunk of nodes."""
     steps = np.arange(0, usage.shape[1], SCALE_STRIDE)
-    plain = [plain_residual(usage, steps, kind) for kind in KINDS[:-1]]
-    low, high = (quantile(usage[:, steps], share, 1) for share in (0.005, 0.995))
-    scale = np.stack([*(quantile(np.abs(r), SCALE_QUANTILE, 1) for r in plain), (high - low) / 4])
-    scale = np.maximum(scale, np.float32(FLOOR))
-    found = columns_of([*plain, outside(usage[:, steps], low, high)], scale)
-    return ResidualScales(scale, low, high, quantile(found, SCALE_QUANTILE, 1))
+    low, high = (quantile(usage[:, steps], share) for share in (0.005, 0.995))
+    usual = [quantile(np.abs(residual(usage, steps, kind)), SCALE_QUANTILE) for kind in KINDS[:-1]]
+    scale = np.maximum(np.stack([*usual, (high - low) / 4]), np.float32(FLOOR))
+    return np.asarray(scale), low, high
 
 
 def residual_features(usage: Floats, scales: ResidualScales) -> Floats:
     """float32 [node, len(FEATURES)] at the last step of `usage`, float32 [metric, step, node] at 5 minutes
-    with the newest step last and up to a week before it. NaN where history is too short or missing."""
+    with the newest step last and up to a week before it. NaN where history is too short or missing.
+    IndexError without a single step."""
     last = np.array([usage.shape[1] - 1])
-    return features_at(usage, last, scales)[0]
+    return np.asarray(features_at(usage, last, scales)[0])
 
 
 def residual_history(usage: Floats) -> Floats:
@@ -135,17 +136,12 @@ def residual_history(usage: Floats) -> Floats:
 
 def features_at(usage: Floats, steps: Steps, scales: ResidualScales) -> Floats:
     """float32 [len(steps), node, len(FEATURES)]."""
-    plain = [plain_residual(usage, steps, kind) for kind in KINDS[:-1]]
-    found = columns_of([*plain, outside(usage[:, steps], scales.low, scales.high)], scales.scale)
-    return np.ascontiguousarray(np.moveaxis(found - scales.usual[:, None], 0, -1))
-
-
-def columns_of(residuals: list[Floats], scale: Floats) -> Floats:
-    """float32 [len(FEATURES), len(steps), node]: the columns before what is usual is taken off."""
-    odd = np.stack([np.log1p(np.abs(r) / s[:, None]) for r, s in zip(residuals, scale, strict=True)])
+    plain = [residual(usage, steps, kind) for kind in KINDS[:-1]]
+    both = [*plain, outside(usage[:, steps], scales.low, scales.high)]
+    odd = np.stack([np.log1p(np.abs(r) / s[:, None]) for r, s in zip(both, scales.scale, strict=True)])
     found = [column for plane in odd for column in aggregate(plane)]
     each = mean_of_finite(odd)
-    return np.stack([*found, *(top_mean(each, top) for top in TOPS)])
+    return np.stack([*found, *(top_mean(each, share) for share in TOPS.values())], axis=-1)
 
 
 def outside(values: Floats, low: Floats, high: Floats) -> Floats:
@@ -154,11 +150,11 @@ def outside(values: Floats, low: Floats, high: Floats) -> Floats:
     return np.asarray(np.maximum(np.maximum(below, above), np.float32(0)))
 
 
-def plain_residual(usage: Floats, steps: Steps, kind: str) -> Floats:
+def residual(usage: Floats, steps: Steps, kind: str) -> Floats:
     """float32 [metric, len(steps), node]: one kind of residual, in the metric's unit."""
     if kind in SPREAD_LAGS:
-        return lagged(usage, steps, SPREAD_LAGS[kind]).std(axis=0)
-    return usage[:, steps] - median(lagged(usage, steps, LAGS[kind]), MIN_LAGS[kind])
+        return np.asarray(lagged(usage, steps, SPREAD_LAGS[kind]).std(axis=0))
+    return np.asarray(usage[:, steps] - median(lagged(usage, steps, LAGS[kind]), MIN_LAGS[kind]))
 
 
 def lagged(usage: Floats, steps: Steps, lags: Steps) -> Floats:
@@ -193,30 +189,30 @@ def sort_planes(planes: Floats) -> Floats:
 
 def take(planes: Floats, index: NDArray[np.intp]) -> Floats:
     """planes[index[i], i] for each place i of a plane."""
-    return np.take_along_axis(planes, index[None], 0)[0]
+    return np.asarray(np.take_along_axis(planes, index[None], 0)[0])
 
 
-def quantile(values: Floats, share: float, axis: int) -> Floats:
-    """The `share` quantile over an axis without the NaNs, by the nearest rank; NaN with too few values."""
-    ordered = np.sort(values, axis=axis)
-    count = np.isfinite(ordered).sum(axis=axis, keepdims=True)
+def quantile(values: Floats, share: float) -> Floats:
+    """The `share` quantile over axis 1 without the NaNs, by the nearest rank; NaN with too few values."""
+    ordered = np.sort(values, axis=1)
+    count = np.isfinite(ordered).sum(axis=1, keepdims=True)
     rank = np.clip(np.rint(share * (count - 1)).astype(np.intp), 0, None)
-    found = np.take_along_axis(ordered, rank, axis)
-    return np.where(count < MIN_SCALE_POINTS, np.float32(np.nan), found).squeeze(axis)
+    found = np.take_along_axis(ordered, rank, 1)
+    return np.where(count < MIN_SCALE_POINTS, np.float32(np.nan), found)[:, 0]
 
 
 def aggregate(odd: Floats) -> tuple[Floats, Floats, Floats]:
-    """Max, mean of the top 3 and share above 1 scale, over axis 0 without the NaNs; NaN where all are."""
+    """Max, mean of the top 8 % and share above 1 scale, over axis 0 without the NaNs; NaN where all are."""
     known = np.isfinite(odd).sum(axis=0)
     above = (odd > np.float32(np.log(2.0))).sum(axis=0)
     share = np.where(known > 0, above / np.maximum(known, 1), np.nan).astype(np.float32)
-    return top_mean(odd, 1), top_mean(odd, 3), share
+    return top_mean(odd, TOPS["max"]), top_mean(odd, TOPS["top8pct"]), share
 
 
-def top_mean(values: Floats, top: int) -> Floats:
-    """Mean of the `top` largest over axis 0 without the NaNs, of fewer where there are fewer."""
-    ordered = -np.sort(-values, axis=0)[:top]
-    return mean_of_finite(ordered)
+def top_mean(values: Floats, share: float) -> Floats:
+    """Mean of the largest values over axis 0 without the NaNs: so many as `share` of the axis, at least one."""
+    top = max(1, math.ceil(share * len(values)))
+    return mean_of_finite(-np.sort(-values, axis=0)[:top])
 
 
 def mean_of_finite(values: Floats) -> Floats:

@@ -20,7 +20,7 @@ MERGED_GAP = 2
 
 Flags = NDArray[np.bool_]
 Series = tuple[Floats, NDArray[np.int8]]
-"""Scores, higher is odder, and labels of one machine: 1 anomalous, 0 normal, others are left out before."""
+"""Scores, higher is odder, and labels of one machine: 1 anomalous, 0 normal, -1 not counted."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,18 @@ def runs(flags: Flags, gap: int = 0) -> list[tuple[int, int]]:
     return found
 
 
-def count(flags: Flags, anomalous: Flags) -> Count:
-    """The counts of one machine's consecutive points."""
-    alarms, segments = runs(flags, MERGED_GAP), runs(anomalous)
+def count(flags: Flags, labels: NDArray[np.int8]) -> Count:
+    """The counts of one machine's consecutive points; what is flagged where labels are -1 counts neither way."""
+    normal, anomalous = labels == 0, labels == 1
+    alarms, segments = runs(flags & (labels >= 0), MERGED_GAP), runs(anomalous)
     true_alarms = sum(any(a < d and c < b for c, d in segments) for a, b in alarms)
     hit = sum(any(a < d and c < b for a, b in alarms) for c, d in segments)
-    normal = ~anomalous
     return Count(len(alarms), true_alarms, len(segments), hit, int(normal.sum()), int((flags & normal).sum()))
 
 
 def count_all(series: Iterable[Series], threshold: float) -> Count:
     """Counts over several machines at one threshold."""
-    return sum((count(scores > threshold, labels == 1) for scores, labels in series), Count())
+    return sum((count(scores > threshold, labels) for scores, labels in series), Count())
 
 
 def threshold_of(groups: list[list[Series]]) -> float:

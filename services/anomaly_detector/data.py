@@ -26,6 +26,7 @@ GROUP = 10
 """Virtual machines that make a pseudo-node."""
 
 Part = Literal["train", "test"]
+PARTS: tuple[Part, ...] = ("train", "test")
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from berth.features.residuals import SCALE_STEPS, residual_history
+from berth.features.residuals import SCALE_STEPS
 from services.anomaly_detector import baselines, data, faults, fit
 from services.anomaly_detector.counting import Series, count_all, threshold_of
 from services.anomaly_detector.model import AnomalyDetector, load
@@ -28,6 +29,7 @@ HEALTHY = 0.5
 
 Progress = Callable[[str, float], None]
 Report = dict[str, Any]
+Labels = NDArray[np.int8]
 
 
 def evaluate(artifact: Path = ARTIFACT, progress: Progress = lambda what, done: None) -> Report:
@@ -72,8 +74,9 @@ def average_precision(series: list[Series]) -> float:
     """Area under precision over recall of single points, sklearn's definition."""
     from sklearn.metrics import average_precision_score
 
-    anomalous = np.concatenate([labels == 1 for _, labels in series])
-    return round(float(average_precision_score(anomalous, np.concatenate([s for s, _ in series]))), 4)
+    labels = np.concatenate([labels for _, labels in series])
+    scores = np.concatenate([scores for scores, _ in series])
+    return round(float(average_precision_score(labels[labels >= 0] == 1, scores[labels >= 0])), 4)
 
 
 def injected(detector: AnomalyDetector, seeds: tuple[int, ...] = SEEDS) -> Report:
@@ -89,25 +92,19 @@ def injected_once(detector: AnomalyDetector, seed: int) -> Report:
     """One set of pseudo-nodes and faults."""
     usage = data.pseudo_nodes("test", NODES, seed)
     broken, labels = faults.inject(usage, SCALE_STEPS, seed)
-    scorers = {
-        "detector": partial(detector_scores, detector),
+    scorers: dict[str, Callable[[Floats], Floats]] = {
+        "detector": partial(fit.node_scores, detector),
         "raw_forest": partial(forest_scores, usage[:, :SCALE_STEPS], seed),
         "rolling_z": z_scores,
     }
     clean = {name: scorer(usage)[SCALE_STEPS:] for name, scorer in scorers.items()}
     odd = {name: scorer(broken)[SCALE_STEPS:] for name, scorer in scorers.items()}
     rate = float((clean["detector"] > threshold(detector)).mean())
-    found: Report = {"faults": len(np.unique(np.flatnonzero(np.diff(labels, axis=0) > 0)))}
+    found: Report = {"faults": int((np.diff((labels > 0).astype(np.int8), axis=0) > 0).sum())}
     for name in scorers:
         chosen = threshold(detector) if name == "detector" else float(np.quantile(clean[name], 1 - rate))
         found[name] = fault_ratios(odd[name], labels[SCALE_STEPS:], clean[name], chosen)
     return found
-
-
-def detector_scores(detector: AnomalyDetector, usage: Floats) -> Floats:
-    """float32 [step, node]."""
-    rows = residual_history(usage)
-    return detector.scores(rows.reshape(-1, rows.shape[2])).reshape(rows.shape[:2]).astype(np.float32)
 
 
 def forest_scores(history: Floats, seed: int, usage: Floats) -> Floats:
@@ -122,22 +119,26 @@ def z_scores(usage: Floats) -> Floats:
     return np.stack([baselines.rolling_z(usage[:, :, n].T) for n in range(usage.shape[2])], axis=1)
 
 
-def fault_ratios(odd: Floats, labels: Any, clean: Floats, chosen: float) -> dict[str, float]:
+def fault_ratios(odd: Floats, labels: Labels, clean: Floats, chosen: float) -> dict[str, float]:
     """Detection share over all and by kind, alarm precision, average precision; the false-positive rate is
     of the nodes without faults."""
-    nodes = range(odd.shape[1])
-    series: list[Series] = [(odd[:, n], (labels[:, n] > 0).astype(np.int8)) for n in nodes]
-    ratios = count_all(series, chosen).ratios()
+    every = by_node(odd, faults.of_kind(labels))
+    ratios = count_all(every, chosen).ratios()
     found = {
-        "average_precision": average_precision(series),
+        "average_precision": average_precision(every),
         "detected": ratios["recall"],
         "precision": ratios["precision"],
         "false_positive_rate": float((clean > chosen).mean()),
     }
-    for index, kind in enumerate(faults.KINDS):
-        of_kind: list[Series] = [(odd[:, n], (labels[:, n] == index + 1).astype(np.int8)) for n in nodes]
-        found[f"detected_{kind}"] = count_all(of_kind, chosen).ratios()["recall"]
+    for kind in faults.KINDS:
+        counted = count_all(by_node(odd, faults.of_kind(labels, kind)), chosen)
+        found[f"detected_{kind}"] = counted.ratios()["recall"]
     return found
+
+
+def by_node(scores: Floats, labels: Labels) -> list[Series]:
+    """[step, node] arrays as one series a node."""
+    return [(scores[:, node], labels[:, node]) for node in range(scores.shape[1])]
 
 
 def refitted() -> Report:

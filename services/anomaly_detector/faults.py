@@ -15,10 +15,13 @@ from services.serving.contract import Floats
 KINDS = ("cpu_stuck_high", "memory_leak", "disk_storm", "network_drop")
 SHORTEST, LONGEST = 6, 72
 """Steps: half an hour to six hours."""
+RECOVERY = 72
+"""Steps: the longest rolling median, six hours."""
 
 
 def inject(usage: Floats, first: int, seed: int) -> tuple[Floats, NDArray[np.int8]]:
-    """A copy with faults from step `first` on, and int8 [step, node]: 0 healthy, else 1 + index of KINDS."""
+    """A copy with faults from step `first` on, and labels int8 [step, node]: 0 healthy, 1 + index of KINDS
+    while a fault lasts, -1 in the six hours after, when medians still hold it and nothing is counted."""
     random = np.random.default_rng(seed)
     broken = usage.copy()
     labels = np.zeros(usage.shape[1:], dtype=np.int8)
@@ -26,11 +29,18 @@ def inject(usage: Floats, first: int, seed: int) -> tuple[Floats, NDArray[np.int
         for block in range(first, usage.shape[1] - 2 * DAY + 1, 2 * DAY):
             kind = int(random.integers(len(KINDS)))
             length = int(random.integers(SHORTEST, LONGEST + 1))
-            start = block + int(random.integers(2 * DAY - LONGEST))
+            start = block + int(random.integers(2 * DAY - LONGEST - RECOVERY))
             span = slice(start, start + length)
             broken[:, span, node] = faulty(usage[:, span, node], KINDS[kind], random)
             labels[span, node] = kind + 1
+            labels[start + length : start + length + RECOVERY, node] = -1
     return broken, labels
+
+
+def of_kind(labels: NDArray[np.int8], kind: str | None = None) -> NDArray[np.int8]:
+    """The labels with 1 for faults of one kind, -1 for the others; of any kind for None."""
+    wanted = labels > 0 if kind is None else labels == KINDS.index(kind) + 1
+    return np.where(wanted, 1, np.where(labels > 0, -1, labels)).astype(np.int8)
 
 
 def faulty(usage: Floats, kind: str, random: np.random.Generator) -> Floats:

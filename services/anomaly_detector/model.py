@@ -43,7 +43,8 @@ class Recipe:
     @staticmethod
     def of(fields: dict[str, Any]) -> Recipe:
         """From JSON, where tuples are lists."""
-        return Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        immutable: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+        return Recipe(**immutable)
 
 
 class AnomalyDetector:
