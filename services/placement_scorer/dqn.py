@@ -24,32 +24,52 @@ LEAST_RISE = 1e-3
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """episodes: streams of pods, one cluster each. nodes: of a training cluster. offered: nodes drawn from
-    the feasible ones for each pod. hidden: units of both hidden layers. discount: of the next pod's value.
-    learning_rate: Adam's, falling linearly to a tenth. batch, replay: pods. warm_up: pods before the first
-    update. update_every: pods. target_rate: how far the target network moves to the online one with each
-    update. explore_from,
-    explore_to: chance of a random node, falling linearly over explore_share of the episodes. centring:
-    weight of (mean A)^2, which keeps A around 0 for every pod. check_every: episodes between scores on the
-    validation days, validation_seeds: episodes of each mix there; the best network is kept."""
+    """Everything that a run depends on, beside the recordings."""
 
-    episodes: int = 280
+    episodes: int = 90
+    """Streams of pods, one cluster each."""
     nodes: int = 96
+    """Of a training cluster."""
     offered: int = 16
+    """Nodes drawn from the feasible ones for each pod."""
     hidden: int = 64
-    discount: float = 0.9
+    """Units of both hidden layers; half as many in the part that rises with load."""
+    discount: float = 0.5
+    """Of the next pod's value."""
+    refused_cost: float = 0.1
+    """What a refused pod costs the decision before it. Less than in reports: no single decision is to blame,
+    and the noise would drown the rest."""
+    scarce_cost: float = 0.8
+    """Training only: of a pod without GPU on a node with GPU, more than in reports, so that the few such pods
+    are heard."""
+    room_bonus: float = 0.6
+    """Training only: worth of the chosen node's free share of CPU, and of GPU for a pod that asks for it, once
+    the pod has landed. Refusals come hundreds of pods after the choices that cause them, further than the
+    discount reaches; on training days rules that keep such room refused fewer."""
     learning_rate: float = 1e-3
-    batch: int = 64
+    """Adam's, falling linearly to a tenth."""
+    batch: int = 128
     replay: int = 50_000
+    """Pods kept."""
     warm_up: int = 2_000
+    """Pods before the first update."""
     update_every: int = 2
-    target_rate: float = 0.001
+    """Pods between updates."""
+    target_every: int = 500
+    """Updates between copies to the target network."""
+    average_rate: float = 0.001
+    """How far the running mean moves to the online network with each update."""
     explore_from: float = 1.0
     explore_to: float = 0.05
-    explore_share: float = 0.5
+    explore_share: float = 0.4
+    """The chance of a random node falls linearly over this share of the episodes."""
     centring: float = 0.05
-    check_every: int = 40
-    validation_seeds: int = 2
+    """Weight of (mean A)^2, which keeps A around 0 for every pod."""
+    check_from: int = 60
+    check_every: int = 15
+    """Episodes before the first score on the validation days, and between scores; the best network is kept."""
+    validation_seeds: int = 3
+    """Episodes of each mix in such a score."""
     seed: int = 7
 
 
@@ -176,14 +196,16 @@ class QNetwork(nn.Module):  # type: ignore[misc]
 
 
 class Learner:
-    """Online and target network, and one update at a time."""
+    """Online and target network, the running mean that is exported, and one update at a time."""
 
     def __init__(self, centre: Floats, spread: Floats, settings: Hyperparameters) -> None:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.online = QNetwork(centre, spread, settings.hidden)
         self.target = QNetwork(centre, spread, settings.hidden)
-        self.target.load_state_dict(self.online.state_dict())
+        self.average = QNetwork(centre, spread, settings.hidden)
+        for other in (self.target, self.average):
+            other.load_state_dict(self.online.state_dict())
         self.optimiser = torch.optim.Adam(self.online.parameters(), lr=settings.learning_rate)
         self.updates = 0
 
@@ -208,16 +230,18 @@ class Learner:
         nn.utils.clip_grad_norm_(self.online.parameters(), 5.0)
         self.optimiser.step()
         self.online.advantage.project()
-        self.updates += 1
         self.follow()
         return float(loss.detach())
 
     def follow(self) -> None:
-        """Move the target network, a running mean of the online one, which is steadier and is the one exported."""
+        """Move the running mean to the online network, and now and then set the target network to it."""
+        self.updates += 1
         with torch.no_grad():
-            pairs = zip(self.target.parameters(), self.online.parameters(), strict=True)
+            pairs = zip(self.average.parameters(), self.online.parameters(), strict=True)
             for slow, quick in pairs:
-                slow.lerp_(quick, self.settings.target_rate)
+                slow.lerp_(quick, self.settings.average_rate)
+        if self.updates % self.settings.target_every == 0:
+            self.target.load_state_dict(self.online.state_dict())
 
     def states(self, replay: Replay, slots: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Rows and which of them are real."""

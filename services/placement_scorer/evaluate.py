@@ -33,7 +33,7 @@ from services.placement_scorer.policies import BASELINE, Policy, heuristics
 
 Floats = NDArray[np.float32]
 Progress = Callable[[str, float], None]
-SEEDS = tuple(range(900, 908))
+SEEDS = tuple(range(1000, 1006))
 MODEL = "placement-scorer"
 PARTS = tuple(part.name for part in fields(Outcome))
 
