@@ -71,6 +71,8 @@ def judge(
     totals = combine(usable, dict(weights))
     if not pod.gpus:
         totals = spread_out(totals, in_flight, spread)
+    if (rows < 0).any():  # pods in flight there are not counted: it must not win because of that
+        totals = np.where(rows < 0, np.median(totals[rows >= 0]), totals).astype(np.float32)
     scores = integers(totals, scoring.min_spread)
     taken = step([f.outcome for f in findings], aged)
     return Verdict(names, rows, parts, totals, scores, in_flight, findings, taken, why_neutral(scores))

@@ -95,7 +95,7 @@ class Scorer:
             while (known := view.get(key)) is not None and view.stale_rows(known).size:
                 await asyncio.sleep(self.settings.inflight.refresh_ms / 1000.0)
                 rows, clock = view.stale_rows(known), view.clock
-                answer = await self._call(key, view, rows, pod, self.clients[PLACEMENT].timeout_s)
+                answer = await self._call(key, view, rows, pod, self.settings.models.ahead_ms / 1000.0)
                 known.update(rows, answer.values, clock)
         except ModelFailure:
             pass

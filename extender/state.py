@@ -129,6 +129,12 @@ class State:
         if self.view is not None:
             self.scorer.refresh_soon(self.view, pod)
 
+    def withdraw(self, uid: str) -> None:
+        """A pod that is decided anew is not in its own way."""
+        before = self.ledger.by_uid.pop(uid, None)
+        if before is not None:
+            self._change(Change(before, None))
+
     def enter_other(self, placement: Placement) -> None:
         """Count a placement that another replica has made."""
         if self.settings.inflight.enabled:

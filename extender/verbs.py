@@ -91,6 +91,7 @@ class Verbs:
         """Find scores, judge, record, and remember for the other verb."""
         started = time.perf_counter()
         names = unique(names)
+        self.state.withdraw(pod.uid)
         view, age = self.state.view, self.state.age_s()
         findings: list[Finding] = []
         aged = False

@@ -7,6 +7,7 @@ k8s.io/api/core/v1/types.go. Keys are matched without regard to case, as Go's de
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -99,15 +100,15 @@ class NodeList(msgspec.Struct):
     items: list[msgspec.Raw] | None = None
 
 
-class HostPriority(msgspec.Struct):
-    """One entry of prioritize's answer."""
+class HostPriority(msgspec.Struct, gc=False):
+    """One entry of prioritize's answer. gc=False: thousands a call would start the collector."""
 
     host: str = msgspec.field(name="Host")
     score: int = msgspec.field(name="Score")
 
 
 class Arguments(msgspec.Struct, frozen=True):
-    """A decoded call. raw_names or raw_nodes holds the list as it came, the other is None."""
+    """A decoded call. raw_names (without repeats, as names then are) or raw_nodes holds the list, the other None."""
 
     pod: PodRequest
     names: list[str]
@@ -124,6 +125,8 @@ node_decoder = msgspec.json.Decoder(NamedNode)
 encoder = msgspec.json.Encoder()
 
 NULL = b"null"
+REMEMBERED_BYTES = 2**20
+"""Longer lists are not kept: 8 of them are remembered at a time."""
 
 
 def decode(body: bytes) -> Arguments:
@@ -138,12 +141,25 @@ def decode(body: bytes) -> Arguments:
         raise Invalid("exactly one of NodeNames and Nodes must be given")
     try:
         if raw_names is not None:
-            return Arguments(pod, names_decoder.decode(raw_names), raw_names, None, None)
+            read = recent_name_list if len(bytes(raw_names)) <= REMEMBERED_BYTES else name_list
+            names, raw_names = read(bytes(raw_names))
+            return Arguments(pod, names, raw_names, None, None)
         items = nodes_decoder.decode(raw_nodes or NULL).items or []
         names = [node_decoder.decode(item).metadata.name for item in items]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("the list of nodes is not readable") from error
     return Arguments(pod, names, None, raw_nodes, items)
+
+
+def name_list(raw: bytes) -> tuple[list[str], msgspec.Raw]:
+    """Each name once, in order, and their JSON: as it came where none is repeated. Raises msgspec's errors."""
+    names = names_decoder.decode(raw)
+    once = list(dict.fromkeys(names))
+    return once, msgspec.Raw(raw if len(once) == len(names) else encoder.encode(once))
+
+
+recent_name_list = lru_cache(maxsize=8)(name_list)
+"""`name_list`, remembered: prioritize sends what filter has just answered. Nobody changes the list."""
 
 
 def present(fields: dict[str, msgspec.Raw], key: str) -> msgspec.Raw | None:
@@ -256,10 +272,8 @@ def amount(quantities_of: dict[str, str | int | float], resource: str) -> float:
 def filter_answer(call: Arguments, removed: dict[str, str]) -> bytes:
     """ExtenderFilterResult in the form that came in: all nodes but those in `removed` (name to reason)."""
     if call.raw_names is not None:
-        names = list(dict.fromkeys(call.names))
-        kept = [name for name in names if name not in removed] if removed else names
-        same = len(kept) == len(call.names)
-        lists: dict[str, object] = {"Nodes": None, "NodeNames": call.raw_names if same else kept}
+        kept = [name for name in call.names if name not in removed] if removed else call.raw_names
+        lists: dict[str, object] = {"Nodes": None, "NodeNames": kept}
     else:
         lists = {"Nodes": kept_nodes(call, removed), "NodeNames": None}
     return encoder.encode({**lists, "FailedNodes": removed, "FailedAndUnresolvableNodes": None, "Error": ""})
@@ -281,4 +295,6 @@ def filter_error(message: str) -> bytes:
 
 def priorities(names: Sequence[str], scores: Sequence[int]) -> bytes:
     """HostPriorityList: each name once, in order."""
-    return encoder.encode([HostPriority(name, score) for name, score in zip(names, scores, strict=True)])
+    if len(names) != len(scores):
+        raise ValueError("a score for each name")
+    return encoder.encode(list(map(HostPriority, names, scores)))
