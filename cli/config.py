@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 Config = Annotated[Path | None, typer.Option(help="settings file (default: $BERTH_CONFIG, else defaults alone)")]
 Section = Annotated[str | None, typer.Option(help=f"one of {', '.join(SECTIONS)}; all without it")]
 Schema = Annotated[bool, typer.Option("--schema", help="every field with type, unit, range and default")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="with --schema: as docs/settings.md has it")]
 AsJson = Annotated[bool, typer.Option("--json", help="print it as JSON")]
 
 
-def config(config: Config = None, section: Section = None, schema: Schema = False, json: AsJson = False) -> None:
+def config(
+    config: Config = None,
+    section: Section = None,
+    schema: Schema = False,
+    markdown: Markdown = False,
+    json: AsJson = False,
+) -> None:
     """Show the settings in force and check them, or show what can be set.
 
     The environment wins over the file: `extender.models.budget_ms` is BERTH_EXTENDER__MODELS__BUDGET_MS. Secrets are
@@ -39,7 +46,11 @@ def config(config: Config = None, section: Section = None, schema: Schema = Fals
     if section is not None and section not in SECTIONS:
         raise InvalidSettings([f"{section}: unknown section; one of {', '.join(SECTIONS)}"])
     sections = (section,) if section else SECTIONS
-    if schema:
+    if schema and markdown:
+        from cli.settings_view import as_markdown
+
+        print(as_markdown(sections))
+    elif schema:
         show_schema(console(), sections, json)
     else:
         show_values(console(), config, sections, json)

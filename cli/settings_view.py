@@ -156,3 +156,33 @@ def range_of(info: FieldInfo) -> str:
     if low is not None:
         return f"{above or 'from '}{low:g}"
     return "" if high is None else f"{below or 'to '}{high:g}"
+
+
+HEAD = """# Settings
+
+Made from the settings classes by `berth config --schema --markdown`; a test compares. One YAML file holds a section a
+process; the environment wins over it: `extender.models.budget_ms` is `BERTH_EXTENDER__MODELS__BUDGET_MS`. Unknown keys
+and bad values are refused at start. The extender watches its file: a good change takes effect at once but for fields
+marked *next start*; a bad one is refused, logged and counted while the old settings stay."""
+
+
+def as_markdown(sections: tuple[str, ...]) -> str:
+    """The settings' page: a table a section."""
+    parts = [HEAD]
+    for section in sections:
+        rows = [
+            f"\n## {section}\n",
+            "| setting | type | unit | range | default | what it is |",
+            "|---|---|---|---|---|---|",
+        ]
+        rows += [markdown_row(field) for field in fields((section,))]
+        parts.append("\n".join(rows))
+    return "\n".join(parts)
+
+
+def markdown_row(field: SchemaField) -> str:
+    """One field as a table row."""
+    default = "required" if field.required else f"`{field.default!r}`" if field.default != "" else "empty"
+    note = " *(next start)*" if field.restart else ""
+    cells = (f"`{field.name}`", field.type, field.unit, field.range, default, field.description + note)
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"

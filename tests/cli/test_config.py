@@ -12,6 +12,8 @@ from cli.sections import settings_class
 from cli.settings_view import fields, flat
 from tests.cli.command import berth
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:

@@ -18,6 +18,8 @@ from cli.demo.scheduler import host_scores, survivors
 from services.telemetry.replay import ReplaySource
 from tests.cli.command import berth
 
+pytestmark = pytest.mark.process
+
 VERBS = {"filter", "prioritize", "sum"}
 NUMBERS = {"p50", "p90", "p99"}
 

@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 from cli.main import COMMANDS, create_app
 from tests.cli.command import berth
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
 def test_help_has_examples(command: str) -> None:

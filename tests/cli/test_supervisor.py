@@ -15,6 +15,8 @@ from cli.errors import MeshError, RefusedError
 from cli.processes import MODELS, Wishes, plan
 from cli.supervisor import Mesh
 
+pytestmark = pytest.mark.process
+
 
 def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds

@@ -11,6 +11,8 @@ from cli.evaluate import flat
 from cli.model_names import extras_named
 from tests.cli.command import berth
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize(("library", "extra"), [("torch", "training"), ("sklearn.ensemble", "evaluation")])
 def test_a_missing_library_names_its_extra(library: str, extra: str) -> None:

@@ -16,6 +16,8 @@ import pytest
 
 from tests.cli.command import BERTH, clean
 
+pytestmark = pytest.mark.process
+
 
 @contextlib.contextmanager
 def up(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:

@@ -12,6 +12,8 @@ from berth.features.pod import POD_FEATURES
 from berth.features.registry import digest, node_feature_names
 from tests.services.serving.running import ROOT, Service, infer_request, output, running
 
+pytestmark = pytest.mark.process
+
 OUTPUTS = {
     "load-predictor": ("forecast", "cpu_1h,cpu_2h,cpu_4h,memory_1h,memory_2h,memory_4h"),
     "placement-scorer": ("value", "value"),

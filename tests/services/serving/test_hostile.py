@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from protos.inference import inference_pb2 as pb
 from tests.services.serving.running import Service, infer_request
 
+pytestmark = pytest.mark.process
+
 NUMBERS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
 VALUES = st.recursive(
     NUMBERS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=3)

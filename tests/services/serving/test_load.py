@@ -12,6 +12,8 @@ import pytest
 
 from tests.services.serving.running import Service, infer_request, output
 
+pytestmark = pytest.mark.process
+
 QUEUE = 4
 """max_queue of the shared service."""
 

@@ -30,6 +30,8 @@ from tests.services.serving.running import (
     running,
 )
 
+pytestmark = pytest.mark.process
+
 
 def refused(artifact: Path, **fields: object) -> str:
     """What a service that does not start says on stderr."""

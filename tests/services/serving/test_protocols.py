@@ -14,6 +14,8 @@ from protos.inference import inference_pb2 as pb
 from tests.services.serving.running import Service, infer_request, output
 from tests.services.serving.tiny_service import NODE_FEATURES, POD_FEATURES
 
+pytestmark = pytest.mark.process
+
 DIGEST = digest(NODE_FEATURES + POD_FEATURES)
 POD = np.zeros(2, dtype=np.float32)
 

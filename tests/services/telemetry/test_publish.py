@@ -13,6 +13,8 @@ from berth.cluster.snapshot import NodeSnapshot, decode
 from services.telemetry.errors import FencedOffError, StoreUnavailableError
 from services.telemetry.publish import Publisher, connect
 
+pytestmark = pytest.mark.process
+
 
 def snapshot(version: int, fence: int = 0) -> NodeSnapshot:
     matrix = np.full((3, 2), version, dtype=np.float32)

@@ -17,6 +17,8 @@ from berth.features.registry import node_feature_names
 from tests.services.telemetry.conftest import free_port
 from tests.services.telemetry.process import RunningTelemetry
 
+pytestmark = pytest.mark.process
+
 
 def newest(valkey: ValkeyServer, database: int = 1) -> NodeSnapshot:
     with Redis(port=valkey.port, db=database) as client:
