@@ -181,8 +181,10 @@ def as_markdown(sections: tuple[str, ...]) -> str:
 
 
 def markdown_row(field: SchemaField) -> str:
-    """One field as a table row."""
-    default = "required" if field.required else f"`{field.default!r}`" if field.default != "" else "empty"
+    """One field as a table row. Paths inside the distribution are shown from its root."""
+    root = f"{Path(__file__).parents[1]}/"
+    shown = str(field.default).removeprefix(root) if field.type == "path" else field.default
+    default = "required" if field.required else f"`{shown!r}`" if shown != "" else "empty"
     note = " *(next start)*" if field.restart else ""
     cells = (f"`{field.name}`", field.type, field.unit, field.range, default, field.description + note)
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"

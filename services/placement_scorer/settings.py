@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from pydantic import Field
+
 from berth.settings import settings_config
 from services.serving.settings import ModelServiceSettings, Port
 
@@ -17,4 +19,4 @@ class PlacementScorerSettings(ModelServiceSettings):
 
     http_port: Port = 8082
     grpc_port: Port = 8092
-    artifact: Path = Path(__file__).parent / "artifact"
+    artifact: Path = Field(Path(__file__).parent / "artifact", description="folder of the model's files and card.json")
