@@ -15,7 +15,7 @@ from berth.cluster.pods import PodRequest
 
 
 class Placement(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A tentative placement, as shared through Redis. at: unix seconds; cpu cores, memory GiB."""
+    """A tentative placement, as shared through Redis. at: unix seconds; cpu cores, memory GiB; gone: taken back."""
 
     uid: str
     node: str
@@ -64,6 +64,14 @@ class Ledger:
         self.by_uid.pop(placement.uid, None)
         self.by_uid[placement.uid] = placement
         return Change(before, placement)
+
+    def drop(self, uid: str, at: float) -> Change | None:
+        """Forget a pod's placement made by `at`."""
+        before = self.by_uid.get(uid)
+        if before is None or before.at > at:
+            return None
+        del self.by_uid[uid]
+        return Change(before, None)
 
     def expire(self, now: float) -> list[Change]:
         """Drop what is older than `expire_s`, and the oldest beyond `limit`."""

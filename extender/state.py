@@ -8,6 +8,7 @@ import socket
 import time
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from berth.cluster.pods import PodRequest
@@ -131,13 +132,17 @@ class State:
 
     def withdraw(self, uid: str) -> None:
         """A pod that is decided anew is not in its own way."""
-        before = self.ledger.by_uid.pop(uid, None)
-        if before is not None:
-            self._change(Change(before, None))
+        change = self.ledger.drop(uid, time.time())
+        if change is not None and change.before is not None:
+            self._change(change)
+            taken_back = replace(change.before, at=time.time(), replica=self.replica, gone=True)
+            self.sharing.tell(taken_back)
 
     def enter_other(self, placement: Placement) -> None:
         """Count a placement that another replica has made."""
-        if self.settings.inflight.enabled:
+        if placement.gone:
+            self._change(self.ledger.drop(placement.uid, placement.at))
+        elif self.settings.inflight.enabled:
             self._change(self.ledger.put(placement))
 
     def expire_placements(self) -> None:

@@ -1,0 +1,44 @@
+"""README's latency table is what the committed results say."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks.latency import over_limit
+from benchmarks.runs import CASES, VERBS, Row
+from benchmarks.table import BEGIN, END, RESULTS, ROOT, NoPlaceError, replaced, table
+
+RESULT = json.loads(RESULTS.read_text("utf-8"))
+ROWS = [Row(**row) for row in RESULT["rows"]]
+
+
+def test_readme_holds_the_table_of_the_results() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert replaced(readme, table(RESULT)) == readme, "run `make table`"
+
+
+def test_results_hold_every_case_size_load_and_verb() -> None:
+    assert {row.case for row in ROWS} == set(CASES)
+    assert {row.nodes for row in ROWS} == {100, 1000, 5000}
+    loads = {row.rate for row in ROWS}
+    assert None in loads
+    assert len(loads) >= 3
+    assert len(ROWS) == len(CASES) * 3 * len(loads) * len(VERBS)
+
+
+def test_results_keep_the_limit() -> None:
+    assert over_limit(ROWS) == []
+
+
+def test_quantiles_rise_and_shares_are_shares() -> None:
+    for row in ROWS:
+        assert 0.0 < row.p50_ms <= row.p90_ms <= row.p99_ms <= row.p999_ms
+        assert 0.0 <= row.scored_share <= 1.0
+
+
+def test_a_text_without_markers_has_no_place() -> None:
+    with pytest.raises(NoPlaceError):
+        replaced("no markers", "table")
+    assert replaced(f"a\n{BEGIN}\nold\n{END}\nb", "new") == f"a\n{BEGIN}\nnew\n{END}\nb"
