@@ -24,7 +24,7 @@ from extender.metrics import Metrics
 from extender.overview import readiness, report, state_of
 from extender.records import Recorder
 from extender.state import State
-from extender.verbs import Verbs, unique
+from extender.verbs import Verbs
 from extender.wire import Arguments, Invalid, Undecodable, decode, filter_answer, filter_error, priorities
 
 log = logging.getLogger("extender.app")
@@ -105,7 +105,7 @@ async def respond(request: Request, limit: int, verb: Verb) -> tuple[bytes, int]
 
 def no_priorities(call: Arguments) -> bytes:
     """Every node once, score 0."""
-    names = unique(call.names)
+    names = call.distinct
     return priorities(names, [0] * len(names))
 
 

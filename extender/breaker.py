@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TOGETHER_S = 0.03
+"""Failures closer than this are one: calls that wait side by side meet the same stall."""
+
 
 @dataclass
 class Breaker:
@@ -15,6 +18,7 @@ class Breaker:
     max_pause_s: float
     in_a_row: int = 0
     open: bool = False
+    failed_at: float = float("-inf")
     probe_at: float = 0.0
     current_pause_s: float = 0.0
     closed_at: float = float("-inf")
@@ -25,6 +29,9 @@ class Breaker:
 
     def failure(self, now: float) -> None:
         """No usable answer. now: monotonic seconds."""
+        if now - self.failed_at < TOGETHER_S:
+            return
+        self.failed_at = now
         self.in_a_row += 1
         if not self.open and self.in_a_row >= self.failures:
             soon_again = now - self.closed_at < 2.0 * self.max_pause_s

@@ -167,7 +167,9 @@ def top_nodes(verdict: Verdict, count: int) -> list[ScoredNode]:
     """The best nodes with their parts, best first."""
     if not verdict.parts:
         return []
-    order = np.argsort(-verdict.totals, kind="stable")[:count]
+    rank = verdict.scores + verdict.totals  # the scores keep the totals' order, and one node alone is first
+    best = np.argpartition(-rank, count)[:count] if rank.size > count else np.arange(rank.size)
+    order = best[np.argsort(-rank[best], kind="stable")]
     return [scored_node(verdict, int(position)) for position in order]
 
 

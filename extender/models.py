@@ -135,10 +135,10 @@ class ModelClient:
         self.outdated = False
         return self.contract
 
-    async def ask(self, nodes: Floats, pod: Floats | None, timeout_s: float) -> Answer:
+    async def ask(self, nodes: Floats, pod: Floats | None, timeout_s: float, waiting: bool = True) -> Answer:
         """Values for rows of `nodes` (float32 [rows, features], in the contract's order). Raises ModelFailure.
 
-        Feeds the breaker: any failure counts, but being told that the caller is out of date.
+        Feeds the breaker: a success always counts, a failure when a pod was waiting.
         """
         contract = self.contract
         if contract is None:
@@ -147,7 +147,8 @@ class ModelClient:
             reply = await self._call(self._infer, infer_request(self.expected.name, contract, nodes, pod), timeout_s)
             answer = read_answer(reply, contract, self.expected, len(nodes))
         except ModelFailure as failure:
-            self.breaker.failure(time.monotonic())
+            if waiting:
+                self.breaker.failure(time.monotonic())
             if failure.outcome == "mismatch":
                 self.contract = None  # the background loop reads it again
             raise

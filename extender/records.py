@@ -21,6 +21,8 @@ from extender.metrics import Metrics
 from extender.settings import Records
 
 BATCH = 200
+GATHER_S = 0.05
+"""Records gathered for one write: a write each costs more than the record."""
 
 
 class Recorder:
@@ -43,6 +45,7 @@ class Recorder:
         """Write records until cancelled."""
         while True:
             batch = [await self.queue.get()]
+            await asyncio.sleep(GATHER_S)
             while len(batch) < BATCH and not self.queue.empty():
                 batch.append(self.queue.get_nowait())
             decisions = []

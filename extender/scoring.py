@@ -66,16 +66,26 @@ class Scorer:
         return [finding for finding in at_hand.values() if finding is not None]
 
     async def ahead(self, view: ClusterView) -> None:
-        """Score a new view before a pod asks: forecasts, health, and the newest pod classes. Never raises."""
+        """Score a new view before a pod asks: forecasts, health, and the newest pod classes. Never raises.
+
+        Pod classes go one after another: a pod that asks meanwhile waits behind one of them, not behind all.
+        """
         timeout_s = self.settings.models.ahead_ms / 1000.0
         newest = list(self.recent_classes.items())[-self.settings.scoring.ahead_classes :]
-        wanted: list[tuple[Key, PodRequest]] = [
-            ((name, ""), PodRequest("")) for name in self.clients if name != PLACEMENT
-        ]
-        wanted += [((PLACEMENT, key), pod) for key, pod in newest if self.settings.scoring.ahead_classes]
-        calls = [self._shared(view, key, pod, timeout_s) for key, pod in wanted if self.clients[key[0]].enabled]
-        if calls:
-            await asyncio.wait(calls, timeout=timeout_s)
+        classes = [((PLACEMENT, key), pod) for key, pod in newest if self.settings.scoring.ahead_classes]
+        single = [((name, ""), PodRequest("")) for name in self.clients if name != PLACEMENT]
+        lines: list[list[tuple[Key, PodRequest]]] = [classes, *([one] for one in single)]
+        work = [asyncio.ensure_future(self._in_line(view, line, timeout_s)) for line in lines]
+        await asyncio.wait(work, timeout=timeout_s)
+
+    async def _in_line(self, view: ClusterView, line: list[tuple[Key, PodRequest]], timeout_s: float) -> None:
+        """Look for these scores one after another; a model that fails is not asked for the rest."""
+        for key, pod in line:
+            client = self.clients[key[0]]
+            if client.enabled and view.get(key) is None:
+                finding = await self._shared(view, key, pod, timeout_s, waiting=False)
+                if finding.outcome not in ("fresh", "redis"):
+                    return
 
     def refresh_soon(self, view: ClusterView, pod: PodRequest) -> None:
         """Ask again, off the request path, for the rows that pods in flight have changed for this pod's class.
@@ -95,7 +105,7 @@ class Scorer:
             while (known := view.get(key)) is not None and view.stale_rows(known).size:
                 await asyncio.sleep(self.settings.inflight.refresh_ms / 1000.0)
                 rows, clock = view.stale_rows(known), view.clock
-                answer = await self._call(key, view, rows, pod, self.settings.models.ahead_ms / 1000.0)
+                answer = await self._call(key, view, rows, pod, self.settings.models.ahead_ms / 1000.0, False)
                 known.update(rows, answer.values, clock)
         except ModelFailure:
             pass
@@ -125,17 +135,19 @@ class Scorer:
             for key, call in calls.items()
         }
 
-    def _shared(self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float) -> asyncio.Task[Finding]:
+    def _shared(
+        self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float, waiting: bool = True
+    ) -> asyncio.Task[Finding]:
         """The task that looks for these scores, started unless it is under way."""
         slot = (id(view), key)
         task = self._under_way.get(slot)
         if task is None:
-            task = asyncio.create_task(self._look(view, key, pod, timeout_s))
+            task = asyncio.create_task(self._look(view, key, pod, timeout_s, waiting))
             self._under_way[slot] = task
             task.add_done_callback(lambda _: self._under_way.pop(slot, None))
         return task
 
-    async def _look(self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float) -> Finding:
+    async def _look(self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float, waiting: bool) -> Finding:
         """Redis, the model, an older snapshot. Never raises."""
         started = time.perf_counter()
         client = self.clients[key[0]]
@@ -144,7 +156,7 @@ class Scorer:
             view.enter(key, stored)
             return Finding(key[0], stored, "redis", elapsed_ms(started))
         try:
-            scores = await self._from_model(view, key, pod, timeout_s)
+            scores = await self._from_model(view, key, pod, timeout_s, waiting)
         except ModelFailure as failure:
             return self._without_model(view, key, failure.outcome, elapsed_ms(started))
         view.enter(key, scores)
@@ -167,16 +179,20 @@ class Scorer:
         self.metrics.cache.labels(key[0], "redis").inc()
         return self._scores(view, values, contract.version, "redis", 0)
 
-    async def _from_model(self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float) -> NodeScores:
+    async def _from_model(
+        self, view: ClusterView, key: Key, pod: PodRequest, timeout_s: float, waiting: bool
+    ) -> NodeScores:
         """Ask the model for every node. Raises ModelFailure."""
         clock = view.clock
-        answer = await self._call(key, view, None, pod, timeout_s)
+        answer = await self._call(key, view, None, pod, timeout_s, waiting)
         self.metrics.cache.labels(key[0], "miss").inc()
         name = keys.scores(key[0], answer.version, view.snapshot.id, key[1])
         self._later(self.store.put(name, pack(answer.values), self.settings.redis.scores_ttl_s))
         return self._scores(view, answer.values, answer.version, "fresh", clock)
 
-    async def _call(self, key: Key, view: ClusterView, rows: Ints | None, pod: PodRequest, timeout_s: float) -> Answer:
+    async def _call(
+        self, key: Key, view: ClusterView, rows: Ints | None, pod: PodRequest, timeout_s: float, waiting: bool
+    ) -> Answer:
         """An answer for some rows (all when None), measured and counted. Raises ModelFailure."""
         client = self.clients[key[0]]
         started = time.perf_counter()
@@ -189,7 +205,7 @@ class Scorer:
                 raise ModelFailure("unknown-model")
             nodes = rows_for(view, contract, rows)
             asked = pod_columns(pod, contract) if contract.pod_features else None
-            answer = await client.ask(nodes, asked, timeout_s)
+            answer = await client.ask(nodes, asked, timeout_s, waiting)
             self.metrics.model_seconds.labels(key[0]).observe(time.perf_counter() - started)
             return answer
         except ModelFailure as failure:

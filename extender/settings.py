@@ -62,8 +62,8 @@ class Models(Group):
         description="deadline of a call made before a pod asks (new snapshot), ms",
     )
     breaker_failures: int = Field(5, ge=1, le=100, description="failures in a row that open a model's breaker")
-    breaker_probe_s: float = Field(1.0, ge=0.1, le=60.0, description="first pause before an open breaker is probed, s")
-    breaker_probe_max_s: float = Field(15.0, ge=0.1, le=600.0, description="longest pause between probes, s")
+    breaker_probe_s: float = Field(0.5, ge=0.1, le=60.0, description="first pause before an open breaker is probed, s")
+    breaker_probe_max_s: float = Field(5.0, ge=0.1, le=600.0, description="longest pause between probes, s")
 
 
 class Weights(Group):

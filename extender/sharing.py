@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from extender.inflight import Placement, decoder, encoder
 
 STREAM_LENGTH = 20000
 BLOCK_MS = 2000
+GATHER_S = 0.02
 
 
 class Sharing:
@@ -33,15 +35,19 @@ class Sharing:
             self.outbox.put_nowait(placement)
 
     async def send(self) -> None:
-        """Append what is queued until cancelled."""
+        """Append what is queued until cancelled, gathered for a moment: a command each costs more than the rest."""
         while True:
-            raw = encoder.encode(await self.outbox.get())
-            await self.store.attempt(
-                lambda raw=raw: self.store.client.xadd(  # type: ignore[misc]
-                    INFLIGHT_STREAM, {b"p": raw}, maxlen=STREAM_LENGTH, approximate=True
-                ),
-                1.0,
-            )
+            first = await self.outbox.get()
+            await asyncio.sleep(GATHER_S)
+            rest = [self.outbox.get_nowait() for _ in range(self.outbox.qsize())]
+            await self.store.attempt(functools.partial(self._append, [first, *rest]), 1.0)
+
+    async def _append(self, placements: list[Placement]) -> None:
+        pipe = self.store.client.pipeline(transaction=False)
+        for placement in placements:
+            raw = encoder.encode(placement)
+            pipe.xadd(INFLIGHT_STREAM, {b"p": raw}, maxlen=STREAM_LENGTH, approximate=True)
+        await pipe.execute()
 
     async def follow(self) -> None:
         """Read what replicas append until cancelled, starting `expire_s` back."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import time
+from collections.abc import Iterator
 
 import numpy as np
 from msgspec.structs import replace
@@ -36,6 +38,14 @@ def model_clients(models: Models) -> dict[str, ModelClient]:
         (ANOMALY_DETECTOR, models.anomaly_detector),
     )
     return {expected.name: ModelClient(expected, endpoint, models) for expected, endpoint in endpoints}
+
+
+PLACED_AT_ONCE = 200
+
+
+def batches(placements: list[Placement], size: int) -> Iterator[list[Placement]]:
+    """Slices of at most `size`."""
+    return (placements[i : i + size] for i in range(0, len(placements), size))
 
 
 class State:
@@ -83,7 +93,9 @@ class State:
         scoring = self.settings.scoring
         view = ClusterView(snapshot, scoring.usage_of_request, scoring.classes)
         view.inherit(self.view, time.time() * 1000.0 - self.settings.snapshot.expired_s * 1000.0)
-        view.place(self.ledger)
+        for batch in batches(list(self.ledger), PLACED_AT_ONCE):
+            view.place(batch)
+            await asyncio.sleep(0)  # thousands in flight are no reason to keep a pod waiting
         await self.scorer.ahead(view)
         self._catch_up(view)
         self.evidence = self._evidence(view)
@@ -92,9 +104,11 @@ class State:
         log.debug("snapshot %d in use, %d nodes", snapshot.version, len(snapshot.nodes))
 
     def _catch_up(self, view: ClusterView) -> None:
-        """Pods placed while the view was scored ahead count in it too."""
-        missing = [p for p in self.ledger if p.uid not in view.placed]
-        view.place(missing)
+        """What has changed in the ledger while the view was made counts in it too."""
+        for uid, placement in list(view.placed.items()):
+            if self.ledger.by_uid.get(uid) is not placement:
+                view.apply(Change(placement, None))
+        view.place([p for p in self.ledger if p.uid not in view.placed])
 
     def _evidence(self, view: ClusterView) -> NDArray[np.int32]:
         """Snapshots in a row with evidence against each node of the new view."""

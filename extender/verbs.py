@@ -49,7 +49,7 @@ class Verbs:
         if reason:
             self._count("neutral", reason)
             return filter_answer(call, {})
-        memo = await self._decide(call.pod, call.names, "filter")
+        memo = await self._decide(call.pod, call.distinct, "filter")
         removed = self._removed(call.pod, memo)
         if len(memo.verdict.names) == 1:  # prioritize will not be called
             self._reserve(call.pod, memo.verdict, memo.verdict.names[0])
@@ -57,7 +57,7 @@ class Verbs:
 
     async def prioritize(self, call: Arguments) -> bytes:
         """HostPriorityList: each node once, 0 to 10."""
-        names = unique(call.names)
+        names = call.distinct
         verdict = await self.scores(call.pod, names)
         if verdict is None or self.state.controls.mode != "active":
             return priorities(names, [0] * len(names))
@@ -73,7 +73,7 @@ class Verbs:
         memo = self._recall(pod)
         if memo is None:
             return (await self._decide(pod, names, "prioritize")).verdict
-        if memo.view is None or list(memo.verdict.names) == list(names):
+        if memo.view is None or memo.verdict.names is names or list(memo.verdict.names) == list(names):
             return memo.verdict if len(memo.verdict.names) == len(names) else empty(names, memo.verdict.neutral)
         return self._judge(memo.view, pod, names, memo.verdict.findings, memo.aged)
 
@@ -90,7 +90,6 @@ class Verbs:
     async def _decide(self, pod: PodRequest, names: Sequence[str], verb: str) -> Memo:
         """Find scores, judge, record, and remember for the other verb."""
         started = time.perf_counter()
-        names = unique(names)
         self.state.withdraw(pod.uid)
         view, age = self.state.view, self.state.age_s()
         findings: list[Finding] = []

@@ -116,6 +116,11 @@ class Arguments(msgspec.Struct, frozen=True):
     raw_nodes: msgspec.Raw | None
     items: list[msgspec.Raw] | None
 
+    @property
+    def distinct(self) -> list[str]:
+        """Each name once, in order."""
+        return self.names if self.raw_names is not None else list(dict.fromkeys(self.names))
+
 
 top_level = msgspec.json.Decoder(dict[str, msgspec.Raw])
 pod_decoder = msgspec.json.Decoder(Pod)
