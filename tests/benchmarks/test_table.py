@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from benchmarks.latency import over_limit
 from benchmarks.runs import CASES, VERBS, Row
-from benchmarks.table import BEGIN, END, RESULTS, ROOT, NoPlaceError, replaced, table
+from benchmarks.table import RESULTS, ROOT, NoPlaceError, read, replaced, sections
 
-RESULT = json.loads(RESULTS.read_text("utf-8"))
+RESULT = read(RESULTS / "latency.json")
 ROWS = [Row(**row) for row in RESULT["rows"]]
 
 
-def test_readme_holds_the_table_of_the_results() -> None:
+@pytest.mark.parametrize("section", ["demo", "latency", "models"])
+def test_readme_holds_what_was_measured(section: str) -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    assert replaced(readme, table(RESULT)) == readme, "run `make table`"
+    assert replaced(readme, section, sections()[section]) == readme, "run `make table`"
 
 
 def test_results_hold_every_case_size_load_and_verb() -> None:
@@ -40,5 +39,6 @@ def test_quantiles_rise_and_shares_are_shares() -> None:
 
 def test_a_text_without_markers_has_no_place() -> None:
     with pytest.raises(NoPlaceError):
-        replaced("no markers", "table")
-    assert replaced(f"a\n{BEGIN}\nold\n{END}\nb", "new") == f"a\n{BEGIN}\nnew\n{END}\nb"
+        replaced("no markers", "demo", "table")
+    marked = "a\n<!-- demo:begin -->\nold\n<!-- demo:end -->\nb"
+    assert replaced(marked, "demo", "new") == marked.replace("old", "new")
