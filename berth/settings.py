@@ -82,7 +82,6 @@ def settings_config(section: str) -> SettingsConfigDict:
         allow_inf_nan=False,
         env_prefix=f"BERTH_{section.upper()}__",
         env_nested_delimiter="__",
-        env_ignore_empty=True,
     )
 
 

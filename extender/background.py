@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from pathlib import Path
@@ -28,7 +29,8 @@ PROBE_ROWS = 8
 
 
 async def keep_models(state: State, client: ModelClient) -> None:
-    """Keep one model's contract known, and probe it while its breaker is open. Runs until cancelled."""
+    """Keep one model's contract known, look into its failures, and probe it while its breaker is open. Runs until
+    cancelled."""
     read_at = float("-inf")
     while True:
         now = time.monotonic()
@@ -37,12 +39,35 @@ async def keep_models(state: State, client: ModelClient) -> None:
                 await probe(state, client)
         elif client.contract is None or client.outdated or now - read_at > CONTRACT_EVERY_S:
             before = client.contract
-            await read_contract(client)
-            if client.contract is not None:
+            if await read_contract(client):
                 read_at = now
                 if before != client.contract:
                     await meet(state, client)
-        await asyncio.sleep(TICK_S)
+        elif client.suspected.is_set():
+            await look_into(state, client)
+        client.suspected.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(client.suspected.wait(), TICK_S)
+
+
+async def look_into(state: State, client: ModelClient) -> None:
+    """A pod has waited in vain: when the model does not answer a small question either, open its breaker now, so
+    that no further pod waits. A model that is only slow on a large one stays."""
+    try:
+        await ask_a_little(state, client)
+    except ModelFailure:
+        client.breaker.trip(time.monotonic())
+        log.warning("%s: does not answer", client.expected.name)
+
+
+async def ask_a_little(state: State, client: ModelClient) -> None:
+    """A few rows under a pod's deadline. Raises ModelFailure."""
+    view, contract = state.view, client.contract
+    if view is None or contract is None:
+        return
+    rows = np.arange(min(PROBE_ROWS, len(view.snapshot.nodes)), dtype=np.int32)
+    pod = pod_columns(PodRequest("", cpu=1.0, memory=1.0), contract) if contract.pod_features else None
+    await client.ask(rows_for(view, contract, rows), pod, client.timeout_s, waiting=False)
 
 
 async def read_contract(client: ModelClient) -> bool:
@@ -68,21 +93,17 @@ async def meet(state: State, client: ModelClient) -> None:
 
 
 async def probe(state: State, client: ModelClient) -> None:
-    """Ask an open model for a few rows under a pod's deadline; close its breaker when the answer is good."""
+    """Ask an open model for its metadata and a few rows; close its breaker when the answer is good."""
     try:
-        contract = await client.read_contract(1.0)
-        view = state.view
-        if view is not None:
-            rows = np.arange(min(PROBE_ROWS, len(view.snapshot.nodes)), dtype=np.int32)
-            pod = pod_columns(PodRequest("", cpu=1.0, memory=1.0), contract) if contract.pod_features else None
-            await client.ask(rows_for(view, contract, rows), pod, client.timeout_s)
+        await client.read_contract(1.0)
+        await ask_a_little(state, client)
     except ModelFailure:
         client.breaker.probe_failed(time.monotonic())
         return
     client.breaker.probe_succeeded(time.monotonic())
     log.info("%s: answers again", client.expected.name)
-    if view is not None:
-        await state.scorer.ahead(view)
+    if state.view is not None:
+        await state.scorer.ahead(state.view)
 
 
 async def keep_override(state: State) -> None:

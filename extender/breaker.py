@@ -34,10 +34,14 @@ class Breaker:
         self.failed_at = now
         self.in_a_row += 1
         if not self.open and self.in_a_row >= self.failures:
-            soon_again = now - self.closed_at < 2.0 * self.max_pause_s
-            self.current_pause_s = min(self.current_pause_s * 2.0, self.max_pause_s) if soon_again else self.pause_s
-            self.current_pause_s = max(self.current_pause_s, self.pause_s)
-            self.open, self.probe_at = True, now + self.current_pause_s
+            self.trip(now)
+
+    def trip(self, now: float) -> None:
+        """Open at once: a failure was looked into and the model does not answer."""
+        soon_again = now - self.closed_at < 2.0 * self.max_pause_s
+        pause_s = self.current_pause_s * 2.0 if soon_again else self.pause_s
+        self.current_pause_s = min(max(pause_s, self.pause_s), self.max_pause_s)
+        self.open, self.probe_at = True, now + self.current_pause_s
 
     def probe_failed(self, now: float) -> None:
         """Stay open, wait longer."""

@@ -27,6 +27,12 @@ class Placement(msgspec.Struct, frozen=True, omit_defaults=True):
     gpu_milli: int = 0
     gone: bool = False
 
+    @property
+    def sane(self) -> bool:
+        """Whether a node of this world could take it."""
+        asks = 0.0 <= self.cpu < 1e6 and 0.0 <= self.memory < 1e9
+        return asks and 0 <= self.gpus <= 64 and 0 <= self.gpu_milli <= 1000
+
 
 @dataclass(frozen=True)
 class Change:

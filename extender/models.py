@@ -104,6 +104,7 @@ class ModelClient:
         self.timeout_s = endpoint.timeout_ms / 1000.0
         self.contract: Contract | None = None
         self.outdated = False
+        self.suspected = asyncio.Event()
         self.breaker = Breaker(models.breaker_failures, models.breaker_probe_s, models.breaker_probe_max_s)
         self.target = endpoint.target
 
@@ -149,6 +150,7 @@ class ModelClient:
         except ModelFailure as failure:
             if waiting:
                 self.breaker.failure(time.monotonic())
+                self.suspected.set()
             if failure.outcome == "mismatch":
                 self.contract = None  # the background loop reads it again
             raise

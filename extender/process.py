@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ from protos.berth.v1 import placement_pb2_grpc
 log = logging.getLogger("extender")
 
 DRAIN_S = 8
+AGAIN_S = 1.0
+
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Extender:
@@ -77,20 +81,20 @@ class Extender:
             await server.stop(grace=2.0)
             await self._end(tasks)
 
-    def _work(self) -> dict[str, Coroutine[Any, Any, None]]:
-        work = {
-            "snapshot": self.watcher.run(),
-            "records": self.recorder.run(),
-            "override": background.keep_override(self.state),
-            "expiry": background.expire_placements(self.state),
-            "inflight-send": self.state.sharing.send(),
-            "inflight-follow": self.state.sharing.follow(),
-            "heartbeat": self.watchdog.beat(),
+    def _work(self) -> dict[str, Work]:
+        work: dict[str, Work] = {
+            "snapshot": self.watcher.run,
+            "records": self.recorder.run,
+            "override": functools.partial(background.keep_override, self.state),
+            "expiry": functools.partial(background.expire_placements, self.state),
+            "inflight-send": self.state.sharing.send,
+            "inflight-follow": self.state.sharing.follow,
+            "heartbeat": self.watchdog.beat,
         }
         for name, client in self.state.clients.items():
-            work[name] = background.keep_models(self.state, client)
+            work[name] = functools.partial(background.keep_models, self.state, client)
         if self.path is not None:
-            work["settings"] = background.watch_settings(self.state, self.path)
+            work["settings"] = functools.partial(background.watch_settings, self.state, self.path)
         return work
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
@@ -129,11 +133,13 @@ def spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 100)
 
 
-async def keep_going(name: str, work: Coroutine[Any, Any, None]) -> None:
-    """Background work never ends the process: a defect in it is logged, and what it did is then missing."""
-    try:
-        await work
-    except asyncio.CancelledError:
-        raise
-    except Exception:
-        log.exception("background work '%s' has ended", name)
+async def keep_going(name: str, work: Work) -> None:
+    """Background work never ends the process and never stays ended: a defect is logged, and the work starts anew."""
+    while True:
+        try:
+            await work()
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("background work '%s' has ended; starting it again in %.0f s", name, AGAIN_S)
+        await asyncio.sleep(AGAIN_S)

@@ -163,7 +163,7 @@ class Records(Group):
     """Decision records."""
 
     log: str = Field("-", description="JSON lines: '-' for standard output, '' for none, or a file")
-    queue: int = Field(10000, ge=10, le=1000000, description="records waiting to be written; more are dropped")
+    queue: int = Field(500, ge=10, le=1000000, description="records waiting to be made and written; more are dropped")
     stream_length: int = Field(20000, ge=100, le=10000000, description="records kept in the Redis stream, about")
     recent: int = Field(1000, ge=10, le=100000, description="records kept in memory for /v1/decisions")
     top: int = Field(5, ge=1, le=100, description="best nodes kept in a record")

@@ -72,11 +72,10 @@ class Sharing:
         """Hand over one entry; what is no placement is passed over."""
         try:
             placement = decoder.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         fresh = 0.0 <= time.time() - placement.at + 5.0 <= self.expire_s + 5.0
-        sane = 0.0 <= placement.cpu < 1e6 and 0.0 <= placement.memory < 1e9 and 0 <= placement.gpus <= 64
-        if placement.replica != self.replica and fresh and sane:
+        if placement.replica != self.replica and fresh and placement.sane:
             self.on_other(placement)
 
 

@@ -49,15 +49,16 @@ class Watcher:
         listener = asyncio.create_task(self._listen(), name="snapshot-listener")
         try:
             while True:
-                await self.look()
+                await self.look(self._told.is_set())
+                self._told.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._told.wait(), self.poll_s)
-                self._told.clear()
         finally:
             listener.cancel()
 
-    async def look(self) -> None:
-        """Read the newest snapshot if it is another than the one held."""
+    async def look(self, told: bool = False) -> None:
+        """Read the newest snapshot if it is another than the one held. told: somebody has just published, so read
+        it even where its version is the same: a foreign value may have taken the number."""
         pointer = await self.store.get(keys.SNAPSHOT_CURRENT, 1.0)
         if not pointer:
             return
@@ -65,7 +66,7 @@ class Watcher:
             self._refuse("pointer", pointer[:20].decode("ascii", "replace"), "the pointer is no version")
             return
         version = int(pointer)
-        if self.held is not None and self.held.version == version:
+        if self.held is not None and self.held.version == version and not told:
             return
         raw = await self.store.get(keys.snapshot(version), 2.0)
         if raw is not None:
@@ -76,6 +77,8 @@ class Watcher:
             snapshot = await asyncio.to_thread(checked, raw)
         except SnapshotError as error:
             self._refuse("unreadable", str(version), str(error))
+            return
+        if self.held is not None and snapshot.id == self.held.id:
             return
         if snapshot.version != version:
             self._refuse("misplaced", str(version), f"it says it is version {snapshot.version}")

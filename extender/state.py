@@ -137,7 +137,7 @@ class State:
         if not self.settings.inflight.enabled or not pod.uid or not node:
             return
         placement = placement_of(pod, node, time.time(), self.replica)
-        change = self.ledger.put(placement)
+        change = self.ledger.put(placement) if placement.sane else None
         if change is not None:
             self._change(change)
             self.sharing.tell(placement)

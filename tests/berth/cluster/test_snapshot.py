@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 from typing import Any
@@ -73,10 +74,8 @@ def test_a_corrupted_byte_is_refused_or_harms_one_header_field_only(data: st.Dat
 @given(st.binary(max_size=200))
 def test_random_bytes_are_refused(raw: bytes) -> None:
     for poisoned in (raw, MAGIC + raw, MAGIC + struct.pack("<I", len(raw)) + raw):
-        try:
+        with contextlib.suppress(SnapshotError):
             assert not decode(poisoned).nodes
-        except SnapshotError:
-            pass
 
 
 def poisoned(**fields: Any) -> bytes:

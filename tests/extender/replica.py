@@ -1,0 +1,60 @@
+"""One more extender over the processes of a running mesh, with settings of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli.ports import free_ports
+from cli.processes import ENVIRONMENT, ROOT
+from cli.supervisor import Mesh
+from tests.calls import Caller, until
+
+
+class Replica:
+    """The process and where it listens."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, grpc_port: int) -> None:
+        self.process, self.port, self.grpc_port = process, port, grpc_port
+        self.caller = Caller(port)
+
+    def ready(self, degraded: bool) -> bool:
+        """Whether it listens and, unless `degraded` will do, lacks nothing."""
+        assert self.process.poll() is None, "ended before it was ready"
+        try:
+            said = self.caller.get("/readyz")["status"]
+            return degraded or bool(said == "ok")
+        except OSError:
+            self.caller.close()
+            return False
+
+
+@contextmanager
+def replica(
+    mesh: Mesh,
+    settings: Mapping[str, str],
+    config: Path | None = None,
+    log: Path | None = None,
+    degraded: bool = False,
+) -> Iterator[Replica]:
+    """An extender whose BERTH_EXTENDER__ variables are the mesh's but for `settings`; ended at the end."""
+    port, grpc_port = free_ports(2)
+    own = {"SERVER__PORT": str(port), "SERVER__GRPC_PORT": str(grpc_port), "RECORDS__LOG": "", **settings}
+    environment = {**os.environ, **ENVIRONMENT, **mesh.processes["extender"].environment}
+    environment |= {f"BERTH_EXTENDER__{name}": value for name, value in own.items()}
+    command = [sys.executable, "-m", "extender", *(["--config", str(config)] if config else [])]
+    with (log or Path(os.devnull)).open("wb") as output:
+        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
+    made = Replica(process, port, grpc_port)
+    try:
+        until(lambda: made.ready(degraded), 30.0)
+        yield made
+    finally:
+        made.caller.close()
+        process.send_signal(signal.SIGTERM)
+        process.wait(12.0)

@@ -1,0 +1,73 @@
+"""Memory of the extender at 5,000 nodes: below 300 MB, and flat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cli.supervisor import Mesh
+from tests.calls import Replay, pod
+
+pytestmark = pytest.mark.mesh
+
+LIMIT_MB = 300.0
+SAMPLE = 500
+"""What kube-scheduler sees of 5,000 nodes."""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
+    """A mesh of 5,000 nodes."""
+    folder: Path = tmp_path_factory.mktemp("large")
+    with Mesh(auto_ports=True, data_dir=folder, nodes=5000, interval_s=600, restart=False) as mesh:
+        running = Replay(mesh)
+        yield running
+        running.close()
+
+
+class Traffic:
+    """Decisions one after another over classes that come and go, a new snapshot now and then."""
+
+    def __init__(self, replay: Replay) -> None:
+        self.replay, self.sent = replay, 0
+        self.process = psutil.Process(replay.mesh.pid("extender"))
+
+    def send(self, decisions: int, snapshot_every: int) -> None:
+        """Filter and prioritize for so many pods; one in a hundred meets all nodes."""
+        names, caller = self.replay.names, self.replay.caller
+        for _ in range(decisions):
+            i = self.sent = self.sent + 1
+            at = (i * SAMPLE) % len(names)
+            nodes = names if i % 100 == 0 else names[at : at + SAMPLE]
+            asked = pod(f"memory-{i}", cpu=f"{500 + 60 * (i % 90)}m")
+            assert caller.filter(asked, nodes).status == 200
+            assert caller.prioritize(asked, nodes).status == 200
+            if i % snapshot_every == 0:
+                self.replay.publish(1)
+
+    def megabytes(self) -> float:
+        """Resident memory of the extender."""
+        return float(self.process.memory_info().rss) / 1e6
+
+
+def test_below_300_mb_and_flat(large: Replay) -> None:
+    traffic = Traffic(large)
+    traffic.send(1000, snapshot_every=200)
+    settled = traffic.megabytes()
+    traffic.send(1000, snapshot_every=200)
+    assert traffic.megabytes() < LIMIT_MB
+    assert traffic.megabytes() - settled < 15.0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_grows_by_less_than_a_megabyte_in_100_000_decisions(large: Replay) -> None:
+    traffic = Traffic(large)
+    traffic.send(20_000, snapshot_every=1000)
+    settled = traffic.megabytes()
+    traffic.send(100_000, snapshot_every=1000)
+    assert traffic.megabytes() < LIMIT_MB
+    assert traffic.megabytes() - settled < 1.0
