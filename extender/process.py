@@ -85,6 +85,7 @@ class Extender:
         work: dict[str, Work] = {
             "snapshot": self.watcher.run,
             "records": self.recorder.run,
+            "records-send": self.recorder.send,
             "override": functools.partial(background.keep_override, self.state),
             "expiry": functools.partial(background.expire_placements, self.state),
             "inflight-send": self.state.sharing.send,

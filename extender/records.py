@@ -21,6 +21,8 @@ from extender.metrics import Metrics
 from extender.settings import Records
 
 BATCH = 200
+OUTBOX = 100
+"""Batches that wait for Redis."""
 GATHER_S = 0.05
 """Records gathered for one write: a write each costs more than the record."""
 
@@ -32,6 +34,7 @@ class Recorder:
         self.settings, self.store, self.metrics = settings, store, metrics
         self.recent: OrderedDict[str, Decision] = OrderedDict()
         self.queue: asyncio.Queue[Callable[[], Decision]] = asyncio.Queue(settings.queue)
+        self.outbox: asyncio.Queue[list[bytes]] = asyncio.Queue(OUTBOX)
         self._log = open_log(settings.log)
 
     def offer(self, make: Callable[[], Decision]) -> None:
@@ -55,7 +58,7 @@ class Recorder:
             self._keep(decisions)
             lines = [encode(decision) for decision in decisions]
             self._write(lines)
-            await self._stream(lines)
+            self._hand_on(lines)
 
     def _keep(self, decisions: list[Decision]) -> None:
         """The newest decision of each of the last pods."""
@@ -74,8 +77,20 @@ class Recorder:
         except (OSError, ValueError):
             self.metrics.records_dropped.labels("log").inc(len(lines))
 
+    def _hand_on(self, lines: list[bytes]) -> None:
+        """Queue lines for Redis: a Redis that is slow holds neither the log nor the records behind it."""
+        try:
+            self.outbox.put_nowait(lines)
+        except asyncio.QueueFull:
+            self.metrics.records_dropped.labels("redis").inc(len(lines))
+
+    async def send(self) -> None:
+        """Append to the Redis stream until cancelled."""
+        while True:
+            await self._stream(await self.outbox.get())
+
     async def _stream(self, lines: list[bytes]) -> None:
-        """Append to the Redis stream; lost where Redis does not take them."""
+        """One append; lost where Redis does not take it."""
 
         async def append() -> int:
             pipe = self.store.client.pipeline(transaction=False)

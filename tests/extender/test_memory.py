@@ -36,14 +36,15 @@ class Traffic:
         self.process = psutil.Process(replay.mesh.pid("extender"))
 
     def send(self, decisions: int, snapshot_every: int) -> None:
-        """Filter and prioritize for so many pods; one in a hundred meets all nodes."""
+        """So many pods; one in ten is filtered first, one in a hundred meets all nodes."""
         names, caller = self.replay.names, self.replay.caller
         for _ in range(decisions):
             i = self.sent = self.sent + 1
             at = (i * SAMPLE) % len(names)
             nodes = names if i % 100 == 0 else names[at : at + SAMPLE]
             asked = pod(f"memory-{i}", cpu=f"{500 + 60 * (i % 90)}m")
-            assert caller.filter(asked, nodes).status == 200
+            if i % 10 == 0:
+                assert caller.filter(asked, nodes).status == 200
             assert caller.prioritize(asked, nodes).status == 200
             if i % snapshot_every == 0:
                 self.replay.publish(1)
@@ -65,9 +66,15 @@ def test_below_300_mb_and_flat(large: Replay) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_grows_by_less_than_a_megabyte_in_100_000_decisions(large: Replay) -> None:
+    """Resident memory moves by several MB with each snapshot, so its floor over 20,000 decisions is compared: the
+    first 20,000 after settling with the last, 80,000 decisions later, and the growth is scaled to 100,000."""
     traffic = Traffic(large)
     traffic.send(20_000, snapshot_every=1000)
-    settled = traffic.megabytes()
-    traffic.send(100_000, snapshot_every=1000)
-    assert traffic.megabytes() < LIMIT_MB
-    assert traffic.megabytes() - settled < 1.0
+    sampled = []
+    for _ in range(100):
+        traffic.send(1000, snapshot_every=1000)
+        sampled.append(traffic.megabytes())
+    growth = (min(sampled[-20:]) - min(sampled[:20])) * 100.0 / 80.0
+    print(f"memory, MB: first {min(sampled[:20]):.1f}, last {min(sampled[-20:]):.1f}, highest {max(sampled):.1f}")
+    assert max(sampled) < LIMIT_MB
+    assert growth < 1.0, f"{growth:.2f} MB in 100,000 decisions; every 1,000: {[round(m, 1) for m in sampled]}"

@@ -23,7 +23,7 @@ def in_health(stage: Stage) -> None:
     until(lambda: published(stage) and settles(stage, stage.caller), 40.0)
 
 
-@pytest.fixture(params=[120, pytest.param(2000, marks=pytest.mark.long)])
+@pytest.fixture(params=[120, pytest.param(1000, marks=pytest.mark.long)])
 def pods(request: pytest.FixtureRequest) -> int:
     """Pods sent under a fault; two calls each."""
     return int(request.param)

@@ -49,8 +49,8 @@ def test_all_models_tampered_with(stage: Stage, mode: str, pods: int) -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("mode", TAMPERED)
 def test_one_model_tampered_with(stage: Stage, model: str, mode: str) -> None:
-    run = under_tampering(stage, (model,), mode, 2000)
-    judge(run, 2000)
+    run = under_tampering(stage, (model,), mode, 1000)
+    judge(run, 1000)
     others = set(MODELS) - {model}
     if mode not in HARMLESS:
         assert set(run.steps) & {"older-scores", "partial"}
