@@ -26,6 +26,8 @@ TICK_S = 0.2
 OVERRIDE_EVERY_S = 0.5
 CONTRACT_EVERY_S = 15.0
 PROBE_ROWS = 8
+LOOK_TIMES = 2.0
+"""A small question has this many deadlines: a machine that is busy for a moment is no broken model."""
 
 
 async def keep_models(state: State, client: ModelClient) -> None:
@@ -46,28 +48,29 @@ async def keep_models(state: State, client: ModelClient) -> None:
         elif client.suspected.is_set():
             await look_into(state, client)
         client.suspected.clear()
+        pause_s = client.breaker.probe_at - time.monotonic() if client.breaker.open else TICK_S
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(client.suspected.wait(), TICK_S)
+            await asyncio.wait_for(client.suspected.wait(), min(max(pause_s, 0.01), TICK_S))
 
 
 async def look_into(state: State, client: ModelClient) -> None:
     """A pod has waited in vain: when the model does not answer a small question either, open its breaker now, so
     that no further pod waits. A model that is only slow on a large one stays."""
     try:
-        await ask_a_little(state, client)
+        await ask_a_little(state, client, LOOK_TIMES * client.timeout_s)
     except ModelFailure:
-        client.breaker.trip(time.monotonic())
+        client.give_up()
         log.warning("%s: does not answer", client.expected.name)
 
 
-async def ask_a_little(state: State, client: ModelClient) -> None:
-    """A few rows under a pod's deadline. Raises ModelFailure."""
+async def ask_a_little(state: State, client: ModelClient, timeout_s: float) -> None:
+    """A few rows. Raises ModelFailure."""
     view, contract = state.view, client.contract
     if view is None or contract is None:
         return
     rows = np.arange(min(PROBE_ROWS, len(view.snapshot.nodes)), dtype=np.int32)
     pod = pod_columns(PodRequest("", cpu=1.0, memory=1.0), contract) if contract.pod_features else None
-    await client.ask(rows_for(view, contract, rows), pod, client.timeout_s, waiting=False)
+    await client.ask(rows_for(view, contract, rows), pod, timeout_s, waiting=False)
 
 
 async def read_contract(client: ModelClient) -> bool:
@@ -96,7 +99,7 @@ async def probe(state: State, client: ModelClient) -> None:
     """Ask an open model for its metadata and a few rows; close its breaker when the answer is good."""
     try:
         await client.read_contract(1.0)
-        await ask_a_little(state, client)
+        await ask_a_little(state, client, client.timeout_s)
     except ModelFailure:
         client.breaker.probe_failed(time.monotonic())
         return

@@ -105,6 +105,7 @@ class ModelClient:
         self.contract: Contract | None = None
         self.outdated = False
         self.suspected = asyncio.Event()
+        self._waiting: set[asyncio.Timeout] = set()
         self.breaker = Breaker(models.breaker_failures, models.breaker_probe_s, models.breaker_probe_max_s)
         self.target = endpoint.target
 
@@ -160,16 +161,27 @@ class ModelClient:
 
     async def _call(self, method: grpc.aio.UnaryUnaryMultiCallable, request: object, timeout_s: float) -> object:
         """One RPC with a deadline that holds even where gRPC's own timer is late."""
+        deadline = asyncio.timeout(timeout_s + GRACE_S)
         try:
-            async with asyncio.timeout(timeout_s + GRACE_S):
+            async with deadline:
+                self._waiting.add(deadline)
                 reply = await method(request, timeout=timeout_s)
         except grpc.aio.AioRpcError as error:
             raise ModelFailure(REASONS.get(error.code(), "error")) from error
         except TimeoutError as error:
             raise ModelFailure("timeout") from error
+        finally:
+            self._waiting.discard(deadline)
         if reply is None:  # gRPC could not decode it
             raise ModelFailure("invalid")
         return reply
+
+    def give_up(self) -> None:
+        """Open the breaker and let go of the calls under way: whoever waits for them need not."""
+        self.breaker.trip(time.monotonic())
+        now = asyncio.get_running_loop().time()
+        for deadline in list(self._waiting):
+            deadline.reschedule(now)
 
 
 def contract_of(reply: object, expected: Expected) -> Contract:

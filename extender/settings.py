@@ -62,7 +62,7 @@ class Models(Group):
         description="deadline of a call made before a pod asks (new snapshot), ms",
     )
     breaker_failures: int = Field(5, ge=1, le=100, description="failures in a row that open a model's breaker")
-    breaker_probe_s: float = Field(0.5, ge=0.1, le=60.0, description="first pause before an open breaker is probed, s")
+    breaker_probe_s: float = Field(0.1, ge=0.05, le=60.0, description="first pause before an open breaker is probed, s")
     breaker_probe_max_s: float = Field(5.0, ge=0.1, le=600.0, description="longest pause between probes, s")
 
 
