@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from berth.features.registry import Feature
+from berth.features.feature import Feature
 
 GPU_SLOTS = 8
 """Devices a snapshot row describes; openb's largest nodes have 8. Further devices count in the sums only."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from berth.features.registry import Feature
+from berth.features.feature import Feature
 
 HOUR = 12
 """Steps of 5 minutes in an hour."""

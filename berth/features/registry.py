@@ -7,22 +7,11 @@ A column is named once, by its family's module. Models name the columns they use
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+
+from berth.features import capacity, history, residuals
+from berth.features.feature import Feature
 
 VERSION = 1
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One column: `unit` as written in the docs, `window` of history it looks back over ('now' for none),
-    `missing` says what stands there when the value is unknown."""
-
-    name: str
-    family: str
-    unit: str
-    window: str
-    description: str
-    missing: str = "NaN"
 
 
 def digest(names: tuple[str, ...] | list[str]) -> str:
@@ -32,8 +21,6 @@ def digest(names: tuple[str, ...] | list[str]) -> str:
 
 def node_features() -> tuple[Feature, ...]:
     """All columns in snapshot order."""
-    from berth.features import capacity, history, residuals
-
     return (*capacity.FEATURES, *history.FEATURES, *residuals.FEATURES)
 
 

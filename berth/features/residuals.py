@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from berth.features.registry import Feature
+from berth.features.feature import Feature
 
 Floats = NDArray[np.float32]
 Steps = NDArray[np.int64]

@@ -1,0 +1,18 @@
+"""What a column of a node snapshot is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column: `unit` as written in the docs, `window` of history it looks back over ('now' for none),
+    `missing` says what stands there when the value is unknown."""
+
+    name: str
+    family: str
+    unit: str
+    window: str
+    description: str
+    missing: str = "NaN"
