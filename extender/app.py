@@ -20,12 +20,13 @@ from starlette.responses import Response
 
 from berth import __version__
 from berth.decisions.record import encode
+from extender.errors import InvalidError, TooLargeError, UndecodableError
 from extender.metrics import Metrics
 from extender.overview import readiness, report, state_of
 from extender.records import Recorder
 from extender.state import State
 from extender.verbs import Verbs
-from extender.wire import Arguments, Invalid, Undecodable, decode, filter_answer, filter_error, priorities
+from extender.wire import Arguments, decode, filter_answer, filter_error, priorities
 
 log = logging.getLogger("extender.app")
 
@@ -44,10 +45,6 @@ class Verb:
     handle: Answer
     neutral: Callable[[Arguments], bytes]
     invalid: Callable[[str], bytes]
-
-
-class TooLarge(Exception):
-    """The body is over the limit: status 413."""
 
 
 def create_app(state: State, verbs: Verbs, recorder: Recorder) -> FastAPI:
@@ -88,13 +85,13 @@ async def respond(request: Request, limit: int, verb: Verb) -> tuple[bytes, int]
     try:
         body = await read_body(request, limit)
         call = await asyncio.to_thread(decode, body) if len(body) >= THREAD_FROM else decode(body)
-    except Undecodable:
+    except UndecodableError:
         return b'{"error":"the body is not a JSON object"}', 400
-    except TooLarge:
+    except TooLargeError:
         return b'{"error":"the body is larger than server.body_limit_mib"}', 413
     except ClientDisconnect:
         return b"", 400
-    except Invalid as error:
+    except InvalidError as error:
         return verb.invalid(f"berth: {error}"), 200
     try:
         return await verb.handle(call), 200
@@ -110,15 +107,15 @@ def no_priorities(call: Arguments) -> bytes:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body. Raises TooLarge as soon as it is known to pass the limit."""
+    """The whole body. Raises TooLargeError as soon as it is known to pass the limit."""
     told = request.headers.get("content-length", "")
     if told.isdigit() and int(told) > limit:
-        raise TooLarge
+        raise TooLargeError
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise TooLarge
+            raise TooLargeError
         chunks.append(chunk)
     return b"".join(chunks)
 

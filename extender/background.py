@@ -15,7 +15,8 @@ from berth.cluster import keys
 from berth.cluster.pods import PodRequest
 from berth.settings import InvalidSettings
 from extender.controls import parse_override
-from extender.models import ModelClient, ModelFailure
+from extender.errors import ModelFailure
+from extender.models import ModelClient
 from extender.scoring import pod_columns, rows_for
 from extender.settings import ExtenderSettings
 from extender.state import State

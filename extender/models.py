@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from berth.features.registry import digest
 from extender.breaker import Breaker
+from extender.errors import ModelFailure
 from extender.settings import ModelEndpoint, Models
 from protos.inference import inference_pb2 as oip
 
@@ -42,15 +43,6 @@ REASONS = {
     grpc.StatusCode.INVALID_ARGUMENT: "mismatch",
     grpc.StatusCode.RESOURCE_EXHAUSTED: "busy",
 }
-
-
-class ModelFailure(Exception):
-    """No usable answer. `outcome` is a word for metrics and records: timeout, refused, mismatch, busy, error,
-    invalid, open, off, unknown-model, budget."""
-
-    def __init__(self, outcome: str) -> None:
-        self.outcome = outcome
-        super().__init__(outcome)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from berth.cluster import keys
 from berth.cluster.pods import PodRequest, class_key, pod_class
 from berth.features.pod import POD_FEATURES, pod_row
 from extender.cache import SharedStore, pack, unpack
+from extender.errors import ModelFailure
 from extender.metrics import Metrics
-from extender.models import Answer, Contract, ModelClient, ModelFailure, check_values
+from extender.models import Answer, Contract, ModelClient, check_values
 from extender.settings import ExtenderSettings
 from extender.view import ClusterView, Key, NodeScores, Origin
 

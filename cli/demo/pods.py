@@ -10,7 +10,7 @@ import msgspec
 
 from berth.cluster.pods import ANNOTATION_GPU_MILLI, ANNOTATION_GPU_MODEL, GPU_RESOURCE, PodRequest
 from berth.recordings.load import OpenbPod
-from extender.wire import decode_pod
+from extender.podspec import decode_pod
 
 NAMESPACE = "openb"
 UIDS = uuid.uuid5(uuid.NAMESPACE_DNS, "openb.berth.dev")

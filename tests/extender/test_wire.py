@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from berth.cluster.pods import PodRequest
-from extender.wire import Invalid, Undecodable, decode, filter_answer, filter_error, priorities
+from extender.errors import InvalidError, UndecodableError
+from extender.wire import decode, filter_answer, filter_error, priorities
 
 GI = 2**30
 
@@ -131,7 +132,7 @@ def test_keys_are_matched_without_regard_to_case(keys: tuple[str, str, str]) -> 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"null", b"[]", b"1", b"\xff", b'{"Pod":NaN}', b"{}}", b'{"a":' * 5000])
 def test_what_is_no_json_object_is_undecodable(raw: bytes) -> None:
-    with pytest.raises(Undecodable):
+    with pytest.raises(UndecodableError):
         decode(raw)
 
 
@@ -159,7 +160,7 @@ def test_what_is_no_json_object_is_undecodable(raw: bytes) -> None:
     ],
 )
 def test_json_that_is_no_call_is_invalid_without_exception_text(raw: bytes) -> None:
-    with pytest.raises((Invalid, Undecodable)) as refused:
+    with pytest.raises((InvalidError, UndecodableError)) as refused:
         decode(raw)
     assert "msgspec" not in str(refused.value)
     assert "$" not in str(refused.value)
@@ -220,12 +221,12 @@ json_values = st.recursive(
 def test_any_json_is_a_call_or_one_of_two_errors(pod: object, nodes: object, names: object) -> None:
     try:
         call = decode(msgspec.json.encode({"Pod": pod, "Nodes": nodes, "NodeNames": names}))
-    except (Undecodable, Invalid):
+    except (UndecodableError, InvalidError):
         return
     assert set(json.loads(filter_answer(call, {}))["NodeNames"] or call.names) == set(call.names)
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_call_or_one_of_two_errors(raw: bytes) -> None:
-    with pytest.raises((Undecodable, Invalid)):
+    with pytest.raises((UndecodableError, InvalidError)):
         decode(raw)

@@ -1,0 +1,175 @@
+"""A Pod's JSON to what placement reads of it, requests counted as kube-scheduler counts them.
+
+Source: k8s.io/api/core/v1/types.go, k8s.io/component-helpers/resource/helpers.go (PodRequests).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from berth.cluster import quantities
+from berth.cluster.pods import ANNOTATION_GPU_MILLI, ANNOTATION_GPU_MODEL, GPU_RESOURCE, PodRequest, Qos
+from extender.errors import InvalidError
+
+
+class Owner(msgspec.Struct):
+    """metav1.OwnerReference."""
+
+    kind: str = ""
+    uid: str = ""
+    controller: bool | None = None
+
+
+class Metadata(msgspec.Struct):
+    """metav1.ObjectMeta."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[Owner] | None = msgspec.field(default=None, name="ownerReferences")
+
+
+class Resources(msgspec.Struct):
+    """core.ResourceRequirements; a quantity is a string, or a number written by hand."""
+
+    requests: dict[str, str | int | float] | None = None
+    limits: dict[str, str | int | float] | None = None
+
+
+class Container(msgspec.Struct):
+    """core.Container."""
+
+    resources: Resources | None = None
+    restart_policy: str | None = msgspec.field(default=None, name="restartPolicy")
+
+
+class PodSpec(msgspec.Struct):
+    """core.PodSpec."""
+
+    containers: list[Container] | None = None
+    init_containers: list[Container] | None = msgspec.field(default=None, name="initContainers")
+    overhead: dict[str, str | int | float] | None = None
+    resources: Resources | None = None
+    priority: int | None = None
+    scheduler_name: str | None = msgspec.field(default=None, name="schedulerName")
+
+
+class PodStatus(msgspec.Struct):
+    """core.PodStatus."""
+
+    nominated_node_name: str | None = msgspec.field(default=None, name="nominatedNodeName")
+    qos_class: str | None = msgspec.field(default=None, name="qosClass")
+
+
+class Pod(msgspec.Struct):
+    """core.Pod."""
+
+    metadata: Metadata
+    spec: PodSpec = msgspec.field(default_factory=PodSpec)
+    status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+
+pod_decoder = msgspec.json.Decoder(Pod)
+
+
+def decode_pod(raw: msgspec.Raw | None) -> PodRequest:
+    """The pod of a call. Raises InvalidError."""
+    if raw is None:
+        raise InvalidError("Pod is missing")
+    try:
+        return pod_request(pod_decoder.decode(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidError("Pod is not readable") from error
+    except quantities.QuantityError as error:
+        raise InvalidError("Pod asks for an unreadable quantity") from error
+
+
+def pod_request(pod: Pod) -> PodRequest:
+    """The request that kube-scheduler counts for a pod, and what else placement reads."""
+    meta, spec = pod.metadata, pod.spec
+    annotations = meta.annotations or {}
+    owner = controller(meta.owner_references)
+    gpus = min(int(total(spec, GPU_RESOURCE)), 64)
+    share = gpu_milli(annotations, gpus)
+    return PodRequest(
+        uid=meta.uid,
+        namespace=meta.namespace,
+        name=meta.name,
+        scheduler_name=spec.scheduler_name or "default-scheduler",
+        cpu=total(spec, "cpu"),
+        memory=total(spec, "memory") / quantities.GIB,
+        gpus=max(gpus, int(share > 0)),
+        gpu_milli=share,
+        gpu_models=tuple(m for m in annotations.get(ANNOTATION_GPU_MODEL, "").split("|") if m)[:16],
+        priority=spec.priority or 0,
+        qos=qos(pod),
+        owner_kind=owner.kind,
+        owner_uid=owner.uid,
+        nominated_node=pod.status.nominated_node_name or "",
+        labels=meta.labels or {},
+    )
+
+
+def gpu_milli(annotations: dict[str, str], gpus: int) -> int:
+    """Thousandths of one device that a sharing pod asks for; 0 for whole devices or none."""
+    text = annotations.get(ANNOTATION_GPU_MILLI, "")
+    if gpus > 1 or not text.isascii() or not text.isdigit() or len(text) > 4:
+        return 0
+    return min(int(text), 1000)
+
+
+def controller(owners: list[Owner] | None) -> Owner:
+    """The controlling owner, or the first, or none."""
+    if not owners:
+        return Owner()
+    return next((owner for owner in owners if owner.controller), owners[0])
+
+
+def qos(pod: Pod) -> Qos:
+    """status.qosClass where the API server has set it (it does on creation), otherwise Burstable."""
+    given = pod.status.qos_class
+    return given if given in ("Guaranteed", "Burstable", "BestEffort") else "Burstable"  # type: ignore[return-value]
+
+
+def total(spec: PodSpec, resource: str) -> float:
+    """A pod's request of one resource, in its base unit.
+
+    The larger of (containers + sidecars) and each init container beside the sidecars started before it, plus
+    overhead; pod-level resources win. Source: k8s.io/component-helpers/resource/helpers.go (PodRequests).
+    """
+    if spec.resources and spec.resources.requests and resource in spec.resources.requests:
+        running = amount(spec.resources.requests, resource)
+    else:
+        running = containers_total(spec, resource)
+    return running + (amount(spec.overhead, resource) if spec.overhead else 0.0)
+
+
+def containers_total(spec: PodSpec, resource: str) -> float:
+    """What the containers ask for together at their peak."""
+    sidecars, peak = 0.0, 0.0
+    for container in spec.init_containers or ():
+        asked = container_amount(container, resource)
+        if container.restart_policy == "Always":
+            sidecars += asked
+            peak = max(peak, sidecars)
+        else:
+            peak = max(peak, sidecars + asked)
+    main = sum(container_amount(container, resource) for container in spec.containers or ())
+    return max(main + sidecars, peak)
+
+
+def container_amount(container: Container, resource: str) -> float:
+    """A container's request; extended resources may be given as a limit alone."""
+    resources = container.resources
+    if resources is None:
+        return 0.0
+    if resources.requests and resource in resources.requests:
+        return amount(resources.requests, resource)
+    return amount(resources.limits, resource) if resources.limits else 0.0
+
+
+def amount(quantities_of: dict[str, str | int | float], resource: str) -> float:
+    """One quantity of a resource list, 0 where it is absent; never negative."""
+    return max(0.0, quantities.parse(str(quantities_of.get(resource, "0"))))
