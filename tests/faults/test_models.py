@@ -10,7 +10,7 @@ from cli.endpoint import call
 from cli.errors import UnreachableError
 from tests.calls import MODELS, Caller, until
 from tests.extender.replica import replica
-from tests.faults.stage import LIMIT_MS, Run, Stage, judge, recover, send
+from tests.faults.stage import LIMIT_MS, Run, Stage, judge, mostly, recover, send
 
 pytestmark = [pytest.mark.mesh, pytest.mark.timeout(900)]
 
@@ -52,7 +52,10 @@ def test_one_model_tampered_with(stage: Stage, model: str, mode: str) -> None:
     run = under_tampering(stage, (model,), mode, 1000)
     judge(run, 1000)
     others = set(MODELS) - {model}
-    if mode not in HARMLESS:
+    if mode == "delay-200" and model != "placement-scorer":
+        # Asked when a snapshot comes, under a second's deadline: 200 ms keep no pod waiting.
+        assert mostly(run, "fresh", "cached")
+    elif mode not in HARMLESS:
         assert set(run.steps) & {"older-scores", "partial"}
         assert all(run.outcomes[other] & {"memory", "fresh", "redis"} for other in others)
 
