@@ -6,6 +6,7 @@ holds tentative placements by pod; what they do to the nodes' rows is worked out
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -51,7 +52,7 @@ class Ledger:
 
     def __init__(self, expire_s: float, limit: int) -> None:
         self.expire_s, self.limit = expire_s, limit
-        self.by_uid: dict[str, Placement] = {}
+        self.by_uid: OrderedDict[str, Placement] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self.by_uid)
@@ -82,11 +83,12 @@ class Ledger:
     def expire(self, now: float) -> list[Change]:
         """Drop what is older than `expire_s`, and the oldest beyond `limit`."""
         changes = []
-        for uid, placement in list(self.by_uid.items()):
-            if now - placement.at <= self.expire_s and len(self.by_uid) <= self.limit:
+        while self.by_uid:
+            oldest = next(iter(self.by_uid.values()))
+            if now - oldest.at <= self.expire_s and len(self.by_uid) <= self.limit:
                 break
-            del self.by_uid[uid]
-            changes.append(Change(placement, None))
+            self.by_uid.popitem(last=False)
+            changes.append(Change(oldest, None))
         return changes
 
     def follow(self, uid: str, node: str) -> Change | None:

@@ -131,7 +131,7 @@ def spare_the_collector() -> None:
     everything stops the loop for 40 ms."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
+    gc.set_threshold(20_000, 20, 20)
 
 
 async def keep_going(name: str, work: Work) -> None:

@@ -18,6 +18,7 @@ from berth.cluster.snapshot import NodeSnapshot
 from extender import filter as guards
 from extender.cache import SharedStore
 from extender.controls import Controls, Override, in_force
+from extender.heap import trim
 from extender.inflight import Change, Ledger, Placement, placement_of
 from extender.metrics import Metrics
 from extender.models import ANOMALY_DETECTOR, LOAD_PREDICTOR, PLACEMENT_SCORER, ModelClient
@@ -100,6 +101,7 @@ class State:
         self._catch_up(view)
         self.evidence = self._evidence(view)
         self.view = view
+        await asyncio.to_thread(trim)
         self.metrics.snapshot_version.set(snapshot.version)
         log.debug("snapshot %d in use, %d nodes", snapshot.version, len(snapshot.nodes))
 
