@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import psutil
 import pytest
@@ -22,7 +23,9 @@ SAMPLE = 500
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """A mesh of 5,000 nodes."""
     folder: Path = tmp_path_factory.mktemp("large")
-    with Mesh(auto_ports=True, data_dir=folder, nodes=5000, interval_s=600, restart=False) as mesh:
+    # Pods in flight follow the rate of calls, and on a busy machine that moves: ten seconds of them, not sixty.
+    short = {"BERTH_EXTENDER__INFLIGHT__EXPIRE_S": "10"}
+    with Mesh(auto_ports=True, data_dir=folder, nodes=5000, interval_s=600, restart=False, environment=short) as mesh:
         running = Replay(mesh)
         yield running
         running.close()
@@ -66,7 +69,7 @@ def test_below_300_mb_and_flat(large: Replay) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_grows_by_less_than_a_megabyte_in_100_000_decisions(large: Replay) -> None:
-    """Resident memory moves by several MB with each snapshot, so its floor over 20,000 decisions is compared: the
+    """Resident memory is higher for a moment at each snapshot, so the median over 20,000 decisions is compared: the
     first 20,000 after settling with the last, 80,000 decisions later, and the growth is scaled to 100,000."""
     traffic = Traffic(large)
     traffic.send(20_000, snapshot_every=1000)
@@ -74,7 +77,8 @@ def test_grows_by_less_than_a_megabyte_in_100_000_decisions(large: Replay) -> No
     for _ in range(100):
         traffic.send(1000, snapshot_every=1000)
         sampled.append(traffic.megabytes())
-    growth = (min(sampled[-20:]) - min(sampled[:20])) * 100.0 / 80.0
-    print(f"memory, MB: first {min(sampled[:20]):.1f}, last {min(sampled[-20:]):.1f}, highest {max(sampled):.1f}")
+    first, last = median(sampled[:20]), median(sampled[-20:])
+    growth = (last - first) * 100.0 / 80.0
+    print(f"memory, MB: first {first:.1f}, last {last:.1f}, highest {max(sampled):.1f}")
     assert max(sampled) < LIMIT_MB
     assert growth < 1.0, f"{growth:.2f} MB in 100,000 decisions; every 1,000: {[round(m, 1) for m in sampled]}"
