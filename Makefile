@@ -65,7 +65,7 @@ protos: $(STAMP) ## the committed stubs, again
 UV_COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-annotate --quiet --custom-compile-command "make constraints"
 constraints: ## pinned requirements with hashes, again (needs uv)
-	$(UV_COMPILE) --extra extender --extra telemetry --extra cli --extra evaluation --extra check \
+	$(UV_COMPILE) --extra extender --extra telemetry --extra cli --extra evaluation --extra benchmarks --extra check \
 		-o constraints/development.txt
 	$(UV_COMPILE) --extra extender --extra telemetry --extra training --extra check -o constraints/training.txt
 

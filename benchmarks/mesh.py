@@ -47,9 +47,18 @@ class Mesh:
         request = urllib.request.Request(url, b'{"steps":1}', {"Content-Type": "application/json"}, method="POST")
         urllib.request.urlopen(request, timeout=20.0).close()
 
+    @property
+    def redis_url(self) -> str:
+        """URL of the Redis that the processes share."""
+        return str(self.processes["redis_url"])
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The replayed nodes: name, allocatable, requested, devices."""
+        return list(json.loads(self.get("/replay/nodes", "telemetry")))
+
     def nodes(self) -> list[str]:
         """Names of the replayed nodes."""
-        return [node["name"] for node in json.loads(self.get("/replay/nodes", "telemetry"))]
+        return [node["name"] for node in self.rows()]
 
     def fresh_snapshot(self) -> None:
         """Publish a snapshot and return when the extender uses it."""

@@ -44,10 +44,15 @@ def parse_override(raw: bytes | None) -> Override | None:
         raise ValueError("unreadable override") from error
 
 
-def in_force(settings: ExtenderSettings, override: Override | None, retreated: bool, now_ms: float) -> Controls:
-    """Combine the layers. A retreat turns `active` into `shadow` and leaves `off` alone."""
+def alive(override: Override | None, now_ms: float) -> Override | None:
+    """The override, None once it has expired."""
     if override is not None and override.expires_ms is not None and override.expires_ms <= now_ms:
-        override = None
+        return None
+    return override
+
+
+def in_force(settings: ExtenderSettings, override: Override | None, retreated: bool) -> Controls:
+    """Combine the layers. A retreat turns `active` into `shadow` and leaves `off` alone."""
     given = override or Override()
     mode: Mode = given.mode or settings.mode
     source = "override" if given.mode else "settings"

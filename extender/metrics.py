@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from extender.ladder import Step
@@ -70,3 +73,10 @@ class Metrics:
         )
         for step in Step:
             self.fallback.labels(step.label)
+        self.answer_of, self.pod_of = quick(self.answers), quick(self.pods)
+        self.step_of, self.look_up_of = quick(self.fallback), quick(self.cache)
+
+
+def quick(metric: Counter) -> Callable[..., Counter]:
+    """`metric.labels`, remembered: looked up a dozen times a pod it would cost more than counting."""
+    return lru_cache(maxsize=128)(metric.labels)

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from extender import background
 from extender.app import create_app
 from extender.door import PlacementDoor
+from extender.front import Front
 from extender.metrics import Metrics
 from extender.records import Recorder
 from extender.settings import ExtenderSettings
@@ -48,11 +49,11 @@ class Extender:
         self.watcher = Watcher(self.state.store, self.metrics, settings.snapshot.poll_s, self.state.take_snapshot)
         self.watchdog = Watchdog(settings.watchdog.stall_s)
 
-    def app(self) -> FastAPI:
+    def app(self) -> Front:
         """The HTTP application, which runs the background work while it lives."""
-        app = create_app(self.state, self.verbs, self.recorder)
+        app = create_app(self.state, self.recorder)
         app.router.lifespan_context = self.running
-        return app
+        return Front(app, self.state, self.verbs)
 
     @contextlib.asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
@@ -119,6 +120,7 @@ class Extender:
             ws="none",
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # nobody's word about who is calling is taken
             server_header=False,
             date_header=False,
             timeout_keep_alive=where.keep_alive_s,

@@ -23,7 +23,7 @@ from extender.settings import Records
 BATCH = 200
 OUTBOX = 100
 """Batches that wait for Redis."""
-GATHER_S = 0.05
+GATHER_S = 0.2
 """Records gathered for one write: a write each costs more than the record."""
 
 

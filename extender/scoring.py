@@ -124,7 +124,7 @@ class Scorer:
         scores = view.get(key)
         if scores is None:
             return None
-        self.metrics.cache.labels(key[0], "memory").inc()
+        self.metrics.look_up_of(key[0], "memory").inc()
         return Finding(key[0], scores, "memory")
 
     async def _fan_out(self, view: ClusterView, wanted: list[Key], pod: PodRequest) -> dict[Key, Finding]:
@@ -177,7 +177,7 @@ class Scorer:
             check_values(values, expected)
         except ModelFailure:
             return None
-        self.metrics.cache.labels(key[0], "redis").inc()
+        self.metrics.look_up_of(key[0], "redis").inc()
         return self._scores(view, values, contract.version, "redis", 0)
 
     async def _from_model(
@@ -186,7 +186,7 @@ class Scorer:
         """Ask the model for every node. Raises ModelFailure."""
         clock = view.clock
         answer = await self._call(key, view, None, pod, timeout_s, waiting)
-        self.metrics.cache.labels(key[0], "miss").inc()
+        self.metrics.look_up_of(key[0], "miss").inc()
         name = keys.scores(key[0], answer.version, view.snapshot.id, key[1])
         self._later(self.store.put(name, pack(answer.values), self.settings.redis.scores_ttl_s))
         return self._scores(view, answer.values, answer.version, "fresh", clock)

@@ -17,7 +17,8 @@ from extender.inflight import Placement, decoder, encoder
 
 STREAM_LENGTH = 20000
 BLOCK_MS = 2000
-GATHER_S = 0.02
+GATHER_S = 0.1
+"""Placements gathered for one append: every replica is woken by each, its own sender too."""
 
 
 class Sharing:

@@ -17,7 +17,7 @@ from berth.cluster.pods import PodRequest
 from berth.cluster.snapshot import NodeSnapshot
 from extender import filter as guards
 from extender.cache import SharedStore
-from extender.controls import Controls, Override, in_force
+from extender.controls import Controls, Override, alive, in_force
 from extender.heap import trim
 from extender.inflight import Change, Ledger, Placement, placement_of
 from extender.metrics import Metrics
@@ -66,11 +66,18 @@ class State:
         self.evidence: NDArray[np.int32] = np.empty(0, dtype=np.int32)
         self.override: Override | None = None
         self.override_refused = False
+        self._in_force: tuple[object, object, bool, Controls] | None = None
 
     @property
     def controls(self) -> Controls:
         """Mode, rollout share and weights in force now."""
-        return in_force(self.settings, self.override, bool(self.judge.cause), time.time() * 1000.0)
+        override, retreated = alive(self.override, time.time() * 1000.0), bool(self.judge.cause)
+        known = self._in_force
+        if known and known[0] is self.settings and known[1] is override and known[2] == retreated:
+            return known[3]  # asked for several times a pod
+        controls = in_force(self.settings, override, retreated)
+        self._in_force = self.settings, override, retreated, controls
+        return controls
 
     def reconfigure(self, settings: ExtenderSettings) -> None:
         """Take changed settings; fields marked `restart` wait for one."""

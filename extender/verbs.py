@@ -136,7 +136,7 @@ class Verbs:
     ) -> None:
         """Count, judge the last window, and record."""
         mode = self.state.controls.mode
-        self.state.metrics.fallback.labels(verdict.step.label).inc()
+        self.state.metrics.step_of(verdict.step.label).inc()
         self._count(mode, verdict.neutral or "scored")
         unknown = int((verdict.rows < 0).sum())
         if unknown and view is not None:
@@ -167,7 +167,7 @@ class Verbs:
             self.state.reserve(pod, node)
 
     def _count(self, mode: str, reason: str) -> None:
-        self.state.metrics.pods.labels(mode, reason).inc()
+        self.state.metrics.pod_of(mode, reason).inc()
 
     def _remember(self, pod: PodRequest, memo: Memo) -> None:
         if not pod.uid:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extender.controls import Override, in_force, parse_override
+from extender.controls import Override, alive, in_force, parse_override
 from extender.settings import ExtenderSettings
 
 
@@ -19,28 +19,28 @@ def override(**fields: object) -> Override | None:
 
 
 def test_settings_alone() -> None:
-    now = in_force(settings(mode="shadow", rollout_percent=30.0), None, False, 0.0)
+    now = in_force(settings(mode="shadow", rollout_percent=30.0), None, False)
     assert (now.mode, now.rollout_percent, now.source) == ("shadow", 30.0, "settings")
     assert now.weights == {"headroom": 0.3, "placement": 0.4, "health": 0.3}
 
 
 def test_an_override_lies_over_them_field_by_field() -> None:
-    now = in_force(settings(rollout_percent=30.0), override(mode="off"), False, 0.0)
+    now = in_force(settings(rollout_percent=30.0), override(mode="off"), False)
     assert (now.mode, now.rollout_percent, now.source) == ("off", 30.0, "override")
-    now = in_force(settings(), override(rollout_percent=0, weights={"health": 1, "headroom": 0}), False, 0.0)
+    now = in_force(settings(), override(rollout_percent=0, weights={"health": 1, "headroom": 0}), False)
     assert (now.mode, now.rollout_percent, now.source) == ("active", 0.0, "settings")
     assert now.weights == {"headroom": 0.0, "placement": 0.4, "health": 1.0}
 
 
 def test_an_override_expires() -> None:
     given_one = override(mode="off", expires_ms=1000)
-    assert in_force(settings(), given_one, False, 999.0).mode == "off"
-    assert in_force(settings(), given_one, False, 1000.0).mode == "active"
+    assert in_force(settings(), alive(given_one, 999.0), False).mode == "off"
+    assert in_force(settings(), alive(given_one, 1000.0), False).mode == "active"
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("active", "shadow"), ("shadow", "shadow"), ("off", "off")])
 def test_a_retreat_turns_active_into_shadow_alone(mode: str, expected: str) -> None:
-    now = in_force(settings(mode=mode), None, True, 0.0)
+    now = in_force(settings(mode=mode), None, True)
     assert now.mode == expected
     assert (now.source == "retreat") == (mode == "active")
 

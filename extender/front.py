@@ -1,0 +1,116 @@
+"""kube-scheduler's two verbs over ASGI, in front of the FastAPI app: decode, call, encode; nothing else.
+
+They speak Go's JSON, not ours, and a web framework's layers cost as much as scoring does, twice a pod: so these two
+paths are answered before any of them. Status codes: 400 undecodable, 405 not a POST, 413 too large, 200 for all else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from extender.errors import InvalidError, TooLargeError, UndecodableError
+from extender.state import State
+from extender.verbs import Verbs
+from extender.wire import Arguments, decode, filter_answer, filter_error, priorities
+
+log = logging.getLogger("extender.front")
+
+THREAD_FROM = 256 * 1024
+"""Bodies from this size are decoded in a thread, so that other calls and health checks are read meanwhile."""
+
+
+class GoneError(Exception):
+    """The client has closed its connection."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """How one verb is answered: `neutral` changes nothing for a call, `invalid` answers what is no usable call."""
+
+    name: str
+    handle: Callable[[Arguments], Awaitable[bytes]]
+    neutral: Callable[[Arguments], bytes]
+    invalid: Callable[[str], bytes]
+
+
+class Front:
+    """An ASGI application: the verbs, and `app` for every other path."""
+
+    def __init__(self, app: ASGIApp, state: State, verbs: Verbs) -> None:
+        self.app, self.state = app, state
+        known = (
+            Verb("filter", verbs.filter, lambda call: filter_answer(call, {}), filter_error),
+            Verb("prioritize", verbs.prioritize, no_priorities, lambda _: priorities([], [])),
+        )
+        self.verbs = {f"/scheduler/{verb.name}": verb for verb in known}
+        self.seconds = {verb.name: state.metrics.verb_seconds.labels(verb.name) for verb in known}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the application's start and end."""
+        verb = self.verbs.get(scope["path"]) if scope["type"] == "http" else None
+        if verb is None:
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        content, code = await self.respond(verb, scope, receive)
+        self.seconds[verb.name].observe(time.perf_counter() - started)
+        self.state.metrics.answer_of(verb.name, str(code)).inc()
+        await reply(send, content, code)
+
+    async def respond(self, verb: Verb, scope: Scope, receive: Receive) -> tuple[bytes, int]:
+        """Body and status of an answer. No exception text leaves: what went wrong is in the log."""
+        if scope["method"] != "POST":
+            return b'{"error":"POST it"}', 405
+        try:
+            body = await read_body(scope, receive, self.state.settings.server.body_limit_mib * 2**20)
+            call = await asyncio.to_thread(decode, body) if len(body) >= THREAD_FROM else decode(body)
+        except UndecodableError:
+            return b'{"error":"the body is not a JSON object"}', 400
+        except TooLargeError:
+            return b'{"error":"the body is larger than server.body_limit_mib"}', 413
+        except GoneError:
+            return b"", 400
+        except InvalidError as error:
+            return verb.invalid(f"berth: {error}"), 200
+        try:
+            return await verb.handle(call), 200
+        except Exception:
+            log.exception("%s failed; answered neutrally", verb.name)
+            return verb.neutral(call), 200
+
+
+def no_priorities(call: Arguments) -> bytes:
+    """Every node once, score 0."""
+    names = call.distinct
+    return priorities(names, [0] * len(names))
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises TooLargeError as soon as it is known to pass the limit, GoneError."""
+    told = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    if told.isdigit() and int(told) > limit:
+        raise TooLargeError
+    chunks, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise GoneError
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        size += len(chunk)
+        if size > limit:
+            raise TooLargeError
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def reply(send: Send, content: bytes, code: int) -> None:
+    """Status, length and body."""
+    headers = [(b"content-length", b"%d" % len(content)), (b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": code, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,94 @@
+"""Berth beside the lab's control plane: the mesh, with the replayed cluster's nodes in the API server.
+
+Telemetry replays recorded machines (a live source is its own room's work); what the scheduler binds is told to it, so
+that snapshots name the pods that are there.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli.supervisor import Mesh
+from tests.calls import JSON, Replay
+from tests.lab.binds import Bind
+from tests.lab.control_plane import ControlPlane
+from tests.lab.objects import recorded_node, recorded_pod
+
+PAUSED_S = 600.0
+"""Telemetry's own pace: snapshots come when a test says."""
+
+
+@contextmanager
+def berth(
+    folder: Path, nodes: int, environment: Mapping[str, str] | None = None, config: Path | None = None
+) -> Iterator[Replay]:
+    """A running mesh and its switches."""
+    mesh = Mesh(
+        auto_ports=True,
+        config=config,
+        data_dir=folder,
+        nodes=nodes,
+        interval_s=PAUSED_S,
+        restart=False,
+        environment=environment,
+    )
+    with mesh:
+        replay = Replay(mesh)
+        yield replay
+        replay.close()
+
+
+def extender_url(replay: Replay) -> str:
+    """What goes into a KubeSchedulerConfiguration's `urlPrefix`."""
+    return f"http://127.0.0.1:{replay.port}/scheduler"
+
+
+def populate(plane: ControlPlane, replay: Replay, occupied: bool = True) -> None:
+    """The replayed nodes in the API server. occupied: with what runs on them already."""
+    plane.create(recorded_node(row) for row in replay.nodes)
+    if occupied:
+        plane.create(recorded_pod(row) for row in replay.nodes)
+
+
+class Feeder:
+    """Tells telemetry what was bound, in batches from a thread of its own; a context manager. Each pod counts with
+    the same requests (cores, GiB)."""
+
+    def __init__(self, replay: Replay, cpu: float, memory: float) -> None:
+        self.port = replay.mesh.processes["telemetry"].http or 0
+        self.asks = {"cpu": cpu, "memory": memory}
+        self.waiting: queue.SimpleQueue[Bind | None] = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self._run, name="feeder", daemon=True)
+
+    def __enter__(self) -> Feeder:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.waiting.put(None)
+        self.thread.join(30.0)
+
+    def tell(self, bind: Bind) -> None:
+        """Queue a binding; give this to `Binds`."""
+        self.waiting.put(bind)
+
+    def _run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30.0)
+        while (first := self.waiting.get()) is not None:
+            batch = [first]
+            while not self.waiting.empty() and len(batch) < 500:
+                following = self.waiting.get()
+                if following is None:
+                    self.waiting.put(None)
+                    break
+                batch.append(following)
+            bodies = [{"uid": bind.uid, "node": bind.node, "name": bind.name, **self.asks} for bind in batch]
+            connection.request("POST", "/replay/bind", json.dumps(bodies), JSON)
+            connection.getresponse().read()
+        connection.close()

@@ -1,0 +1,130 @@
+"""kube-scheduler with a configuration of the test's."""
+
+from __future__ import annotations
+
+import copy
+import http.client
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.lab.control_plane import ControlPlane, as_flags
+from tests.lab.ports import free_port
+from tests.lab.process import LabProcess
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "kube-scheduler"
+ATTEMPT = "scheduler_scheduling_attempt_duration_seconds_bucket"
+
+Config = dict[str, Any]
+
+
+def example(name: str, extender_url: str) -> Config:
+    """A configuration from the documentation, pointed at an extender."""
+    config: Config = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text("utf-8"))
+    for extender in config.get("extenders", []):
+        extender["urlPrefix"] = extender_url
+    return config
+
+
+def plain(name: str = "default-scheduler") -> Config:
+    """kube-scheduler as it is, under any name."""
+    return {
+        "apiVersion": "kubescheduler.config.k8s.io/v1",
+        "kind": "KubeSchedulerConfiguration",
+        "profiles": [{"schedulerName": name}],
+    }
+
+
+class Scheduler:
+    """A running kube-scheduler; a context manager."""
+
+    def __init__(
+        self,
+        plane: ControlPlane,
+        config: Mapping[str, Any],
+        *,
+        name: str = "kube-scheduler",
+        gates: str = "",
+        program: Path | None = None,
+    ) -> None:
+        self.port = free_port()
+        folder = plane.folder / f"{name}-{self.port}"
+        folder.mkdir(parents=True)
+        path = folder / "config.yaml"
+        path.write_text(yaml.safe_dump(reaching(plane, config)), "utf-8")
+        flags = {
+            "config": str(path),
+            "bind-address": "127.0.0.1",
+            "secure-port": str(self.port),
+            "cert-dir": str(folder),
+            "authorization-always-allow-paths": "/metrics,/healthz,/readyz",
+            "authentication-kubeconfig": str(plane.kubeconfig),
+            "authorization-kubeconfig": str(plane.kubeconfig),
+            **({"feature-gates": gates} if gates else {}),
+        }
+        self.token = plane.credentials.token
+        command = [str(program or plane.program), "kube-scheduler", *as_flags(flags)]
+        self.process = LabProcess(command, plane.folder / "logs" / f"{name}-{self.port}.log")
+
+    def __enter__(self) -> Scheduler:
+        self.process.wait(lambda: self.get("/readyz") == "ok", "kube-scheduler")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it."""
+        self.process.close()
+
+    def get(self, path: str) -> str:
+        """The body of a page, '' unless it is 200."""
+        unverified = ssl._create_unverified_context()  # it makes its certificate itself, at each start
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5.0, context=unverified)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+            reply = connection.getresponse()
+            body = reply.read().decode()
+            return body if reply.status == 200 else ""
+        finally:
+            connection.close()
+
+    def attempt_p99_ms(self) -> float:
+        """p99 of a scheduling attempt that ended well, ms, interpolated within its bucket; NaN without one."""
+        buckets: dict[float, float] = {}
+        for family in text_string_to_metric_families(self.get("/metrics")):
+            for sample in family.samples:
+                if sample.name == ATTEMPT and sample.labels["result"] == "scheduled":
+                    bound = float(sample.labels["le"])
+                    buckets[bound] = buckets.get(bound, 0.0) + sample.value
+        return quantile(buckets, 0.99) * 1000.0
+
+
+def quantile(buckets: Mapping[float, float], share: float) -> float:
+    """Of a histogram's cumulative counts by upper bound, as Prometheus' histogram_quantile does it."""
+    whole = buckets.get(float("inf"), 0.0)
+    if not whole:
+        return float("nan")
+    low, below = 0.0, 0.0
+    for high, count in sorted(buckets.items()):
+        if count >= share * whole:
+            return low if high == float("inf") else low + (high - low) * (share * whole - below) / (count - below)
+        low, below = high, count
+    return low
+
+
+def reaching(plane: ControlPlane, config: Mapping[str, Any]) -> Config:
+    """The configuration with the lab's API server in it, and limits that do not cap a measurement."""
+    made: Config = copy.deepcopy(dict(config))
+    made["clientConnection"] = {
+        "kubeconfig": str(plane.kubeconfig),
+        "contentType": "application/vnd.kubernetes.protobuf",
+        "qps": 5000,
+        "burst": 5000,
+    }
+    made["leaderElection"] = {"leaderElect": False}
+    return made
