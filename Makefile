@@ -31,10 +31,10 @@ check: $(STAMP) ## lint, types, floors, stubs, fast tests: under a minute
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python -m protos.generate --check
-	$(PYTEST) -q -m "not process and not mesh and not long and not train"
+	$(PYTEST) -q -m "not process and not mesh and not lab and not long and not train"
 
 test: check ## that, and everything a normal user's machine can run
-	$(PYTEST) -m "(process or mesh) and not long and not train"
+	$(PYTEST) -m "(process or mesh or lab) and not long and not train"
 
 test-long: $(STAMP) ## full fault and memory lengths
 	$(PYTEST) -m "long and not train"

@@ -6,8 +6,6 @@ that snapshots name the pods that are there.
 
 from __future__ import annotations
 
-import http.client
-import json
 import queue
 import threading
 from collections.abc import Iterator, Mapping
@@ -15,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.supervisor import Mesh
-from tests.calls import JSON, Replay
+from tests.calls import Replay
 from tests.lab.binds import Bind
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import recorded_node, recorded_pod
@@ -57,11 +55,12 @@ def populate(plane: ControlPlane, replay: Replay, occupied: bool = True) -> None
 
 
 class Feeder:
-    """Tells telemetry what was bound, in batches from a thread of its own; a context manager. Each pod counts with
-    the same requests (cores, GiB)."""
+    """Tells telemetry what was bound, in batches from a thread of its own; a context manager that at its end tells
+    that these pods are gone again. Each pod counts with the same requests (cores, GiB)."""
 
     def __init__(self, replay: Replay, cpu: float, memory: float) -> None:
-        self.port = replay.mesh.processes["telemetry"].http or 0
+        self.replay = replay
+        self.told: list[str] = []
         self.asks = {"cpu": cpu, "memory": memory}
         self.waiting: queue.SimpleQueue[Bind | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._run, name="feeder", daemon=True)
@@ -73,13 +72,14 @@ class Feeder:
     def __exit__(self, *_: object) -> None:
         self.waiting.put(None)
         self.thread.join(30.0)
+        for uid in self.told:
+            self.replay.telemetry("POST", "/replay/release", {"uid": uid})
 
     def tell(self, bind: Bind) -> None:
         """Queue a binding; give this to `Binds`."""
         self.waiting.put(bind)
 
     def _run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30.0)
         while (first := self.waiting.get()) is not None:
             batch = [first]
             while not self.waiting.empty() and len(batch) < 500:
@@ -89,6 +89,5 @@ class Feeder:
                     break
                 batch.append(following)
             bodies = [{"uid": bind.uid, "node": bind.node, "name": bind.name, **self.asks} for bind in batch]
-            connection.request("POST", "/replay/bind", json.dumps(bodies), JSON)
-            connection.getresponse().read()
-        connection.close()
+            answers = self.replay.telemetry("POST", "/replay/bind", bodies)
+            self.told += [answer["uid"] for answer in answers if answer["bound"]]

@@ -134,16 +134,16 @@ class ControlPlane:
         lines = b"".join(json.dumps(one).encode() + b"\n" for one in objects)
         self._run("create", lines)
 
-    def delete_pods(self) -> None:
-        """Every pod of every namespace; returns when none is left."""
-        self._run("delete-pods", b"")
+    def delete_pods(self, selector: str = "") -> None:
+        """Pods of every namespace that a label selector names (all without one); returns when none is left."""
+        self._run("delete-pods", b"", f"--selector={selector}")
 
     def delete_nodes(self) -> None:
         """Every node."""
         self.api.call("DELETE", "/api/v1/nodes", {})
 
-    def _run(self, task: str, lines: bytes) -> None:
-        command = [str(self.program), task, f"--kubeconfig={self.kubeconfig}"]
+    def _run(self, task: str, lines: bytes, *flags: str) -> None:
+        command = [str(self.program), task, f"--kubeconfig={self.kubeconfig}", *flags]
         done = subprocess.run(command, input=lines, capture_output=True, timeout=300.0)
         if done.returncode:
             raise LabError(f"{task}: {done.stderr.decode('utf-8', 'replace')[-500:]}")

@@ -7,6 +7,9 @@ from typing import Any
 
 Object = dict[str, Any]
 
+LAB, RECORDED = "berth.dev/lab", "recorded"
+"""Label of the pods that stand for what runs on the recorded nodes already."""
+
 
 def node(name: str, cpu: str = "8", memory: str = "32Gi", pods: int = 110, **more: Any) -> Object:
     """A ready node. more: `labels`, `taints`, `extended` (resource to amount), `unschedulable`."""
@@ -45,4 +48,5 @@ def recorded_node(row: Mapping[str, Any]) -> Object:
 def recorded_pod(row: Mapping[str, Any]) -> Object:
     """What runs on a node of the replayed cluster already, as one pod that is bound to it."""
     cpu, memory = f"{int(row['cpu_requested'] * 1000)}m", f"{int(row['memory_requested'] * 1024)}Mi"
-    return pod(f"runs-on-{row['name']}", cpu, memory, scheduler="recorded", nodeName=row["name"])
+    meta = {"labels": {LAB: RECORDED}}
+    return pod(f"runs-on-{row['name']}", cpu, memory, scheduler="recorded", nodeName=row["name"], meta=meta)

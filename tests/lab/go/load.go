@@ -28,8 +28,7 @@ func check(err error) {
 	}
 }
 
-func client(name string) *kubernetes.Clientset {
-	flags := flag.NewFlagSet(name, flag.ExitOnError)
+func client(flags *flag.FlagSet) *kubernetes.Clientset {
 	path := flags.String("kubeconfig", "", "kubeconfig file")
 	_ = flags.Parse(os.Args[1:])
 	config, err := clientcmd.BuildConfigFromFlags("", *path)
@@ -44,7 +43,7 @@ func client(name string) *kubernetes.Clientset {
 // create reads Nodes and Pods from standard input, one JSON object a line, and creates them, several at once. A
 // node's status is set as given: there is no kubelet to do it.
 func create() {
-	set := client("create")
+	set := client(flag.NewFlagSet("create", flag.ExitOnError))
 	lines := make(chan []byte)
 	var workers sync.WaitGroup
 	for range writers {
@@ -98,9 +97,12 @@ func createNode(set *kubernetes.Clientset, line []byte) error {
 	return err
 }
 
-// deletePods deletes every pod of every namespace at once and returns when none is left.
+// deletePods deletes the pods of every namespace that a label selector names, at once, and returns when none is left.
 func deletePods() {
-	set := client("delete-pods")
+	flags := flag.NewFlagSet("delete-pods", flag.ExitOnError)
+	selector := flags.String("selector", "", "label selector; empty: all")
+	set := client(flags)
+	chosen := metav1.ListOptions{LabelSelector: *selector}
 	ctx, zero := context.Background(), int64(0)
 	namespaces, err := set.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 	check(err)
@@ -109,8 +111,8 @@ func deletePods() {
 		for _, namespace := range namespaces.Items {
 			pods := set.CoreV1().Pods(namespace.Name)
 			options := metav1.DeleteOptions{GracePeriodSeconds: &zero}
-			check(pods.DeleteCollection(ctx, options, metav1.ListOptions{}))
-			list, err := pods.List(ctx, metav1.ListOptions{})
+			check(pods.DeleteCollection(ctx, options, chosen))
+			list, err := pods.List(ctx, chosen)
 			check(err)
 			left += len(list.Items)
 		}
@@ -134,7 +136,7 @@ type bind struct {
 // binds watches pods and prints each binding as a line of JSON until it is ended; a pod seen on a second node is
 // printed again. The first line, "{}", says that the watch has begun.
 func binds() {
-	set := client("binds")
+	set := client(flag.NewFlagSet("binds", flag.ExitOnError))
 	out := bufio.NewWriter(os.Stdout)
 	var lock sync.Mutex
 	placed := map[string]string{}

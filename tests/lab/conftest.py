@@ -1,0 +1,52 @@
+"""One control plane for all tests of the lab, and Berth beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.calls import Replay
+from tests.lab.berth import berth, populate
+from tests.lab.build import binary
+from tests.lab.control_plane import ControlPlane
+from tests.lab.objects import LAB, RECORDED
+
+NODES = 200
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the control plane is of the lab's tier."""
+    for item in items:
+        if "plane" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.lab)
+
+
+@pytest.fixture(scope="session")
+def program() -> Path:
+    """The lab's binary, built where it is not there yet."""
+    return binary()
+
+
+@pytest.fixture(scope="session")
+def control_plane(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Started once."""
+    with ControlPlane(program, tmp_path_factory.mktemp("plane")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def recorded(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
+    """Berth over NODES recorded nodes, which the API server has too, with what runs on them. Leave it healthy, in
+    `active` mode and without disturbances."""
+    with berth(tmp_path_factory.mktemp("berth"), NODES) as replay:
+        populate(control_plane, replay)
+        yield replay
+
+
+@pytest.fixture
+def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """The control plane; pods that a test leaves are gone before the next."""
+    yield control_plane
+    control_plane.delete_pods(f"{LAB}!={RECORDED}")
