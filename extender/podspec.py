@@ -5,6 +5,8 @@ Source: k8s.io/api/core/v1/types.go, k8s.io/component-helpers/resource/helpers.g
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from berth.cluster import quantities
@@ -73,17 +75,30 @@ class Pod(msgspec.Struct):
 
 pod_decoder = msgspec.json.Decoder(Pod)
 
+REMEMBERED_BYTES = 2**16
+"""Longer pods are not kept: 8 of them are remembered at a time."""
+
 
 def decode_pod(raw: msgspec.Raw | None) -> PodRequest:
     """The pod of a call. Raises InvalidError."""
     if raw is None:
         raise InvalidError("Pod is missing")
+    body = bytes(raw)
+    return recent_pod(body) if len(body) <= REMEMBERED_BYTES else read_pod(body)
+
+
+def read_pod(body: bytes) -> PodRequest:
+    """The pod in its JSON. Raises InvalidError."""
     try:
-        return pod_request(pod_decoder.decode(raw))
+        return pod_request(pod_decoder.decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidError("Pod is not readable") from error
     except quantities.QuantityError as error:
         raise InvalidError("Pod asks for an unreadable quantity") from error
+
+
+recent_pod = lru_cache(maxsize=8)(read_pod)
+"""`read_pod`, remembered: prioritize sends the pod that filter has just seen. Nobody changes it."""
 
 
 def pod_request(pod: Pod) -> PodRequest:

@@ -20,6 +20,7 @@ from extender import background
 from extender.app import create_app
 from extender.door import PlacementDoor
 from extender.front import Front
+from extender.gathering import GatheringProtocol
 from extender.metrics import Metrics
 from extender.records import Recorder
 from extender.settings import ExtenderSettings
@@ -116,7 +117,7 @@ class Extender:
             host=where.host,
             port=where.port,
             loop="uvloop",
-            http="httptools",
+            http=GatheringProtocol,
             ws="none",
             log_config=None,
             access_log=False,
