@@ -90,6 +90,7 @@ def parts_of(
 ) -> dict[str, Floats]:
     """The parts that have a value for at least one node: float32 [nodes], NaN for unknown ones."""
     unknown = rows < 0
+    some_unknown = bool(unknown.any())
     parts = {}
     for finding in findings:
         if finding.scores is None:
@@ -98,7 +99,8 @@ def parts_of(
             part = headroom(finding.scores.peak[rows], added_load(view, pod, rows, usage_of_request))
         else:
             part = finding.scores.values[rows, 0]
-        part = np.where(unknown, np.float32(np.nan), part)
+        if some_unknown:
+            part = np.where(unknown, np.float32(np.nan), part)
         if not np.isnan(part).all():
             parts[PART_OF[finding.model]] = part
     return parts
@@ -106,16 +108,17 @@ def parts_of(
 
 def added_load(view: ClusterView, pod: PodRequest, rows: Ints, usage_of_request: float) -> Floats:
     """float32 [nodes, 2]: share of CPU and memory that this pod and the pods in flight are expected to use."""
-    cpu: Floats = np.float32(pod.cpu * usage_of_request) / view.cpu_floor[rows]
-    memory: Floats = np.float32(pod.memory * usage_of_request) / view.memory_floor[rows]
-    return np.stack([cpu, memory], axis=1, dtype=np.float32) + view.usage[rows]
+    asked = np.array([pod.cpu * usage_of_request, pod.memory * usage_of_request], dtype=np.float32)
+    added: Floats = asked * view.per_unit[rows] + view.usage[rows]
+    return added
 
 
 def best(verdict: Verdict) -> str:
     """The node with the highest score, or '' where there is none."""
-    if not verdict.scores.any():
+    if not verdict.scores.size:
         return ""
-    return verdict.names[int(np.flatnonzero(verdict.scores == MAX_SCORE)[0])]
+    position = int(verdict.scores.argmax())
+    return verdict.names[position] if verdict.scores[position] == MAX_SCORE else ""
 
 
 @dataclass(frozen=True)
@@ -170,17 +173,22 @@ def top_nodes(verdict: Verdict, count: int) -> list[ScoredNode]:
     rank = verdict.scores + verdict.totals  # the scores keep the totals' order, and one node alone is first
     best = np.argpartition(-rank, count)[:count] if rank.size > count else np.arange(rank.size)
     order = best[np.argsort(-rank[best], kind="stable")]
-    return [scored_node(verdict, int(position)) for position in order]
+    parts = {name: part[order].tolist() for name, part in verdict.parts.items()}
+    columns = (verdict.totals, verdict.scores, verdict.rows, verdict.in_flight)
+    numbers = zip(*(column[order].tolist() for column in columns), strict=True)
+    return [
+        ScoredNode(
+            node=verdict.names[position],
+            total=round(total, 4),
+            score=score,
+            unknown=row < 0,
+            in_flight=int(in_flight),
+            **{name: shown(values[i]) for name, values in parts.items()},
+        )
+        for i, (position, (total, score, row, in_flight)) in enumerate(zip(order.tolist(), numbers, strict=True))
+    ]
 
 
-def scored_node(verdict: Verdict, position: int) -> ScoredNode:
-    """One node of a verdict."""
-    parts = {name: float(part[position]) for name, part in verdict.parts.items()}
-    return ScoredNode(
-        node=verdict.names[position],
-        total=round(float(verdict.totals[position]), 4),
-        score=int(verdict.scores[position]),
-        unknown=bool(verdict.rows[position] < 0),
-        in_flight=int(verdict.in_flight[position]),
-        **{name: None if np.isnan(value) else round(value, 4) for name, value in parts.items()},
-    )
+def shown(value: float) -> float | None:
+    """A part in a record: None where it is missing."""
+    return round(value, 4) if value == value else None

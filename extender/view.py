@@ -54,7 +54,8 @@ class ClusterView:
     of CPU and memory that pods in flight are expected to use. in_flight: float32 [nodes], their number.
     row_epoch: int32 [nodes], the clock at which a row of `matrix` changed last. placed: pods counted here, by uid.
     older: stand-ins of older snapshots with the nodes they are about.
-    devices: GPU columns and shares that a counted pod has taken. cpu_floor, memory_floor: allocatable, never 0.
+    devices: GPU columns and shares that a counted pod has taken. per_unit: float32 [nodes, 2], the share of a node
+    that one core and one GiB are.
     """
 
     snapshot: NodeSnapshot
@@ -76,8 +77,8 @@ class ClusterView:
         self.usage = np.zeros((nodes, 2), dtype=np.float32)
         self.in_flight = np.zeros(nodes, dtype=np.float32)
         self.row_epoch = np.zeros(nodes, dtype=np.int32)
-        self.cpu_floor: Floats = np.maximum(self.snapshot.column("cpu_allocatable"), np.float32(0.001))
-        self.memory_floor: Floats = np.maximum(self.snapshot.column("memory_allocatable"), np.float32(0.001))
+        allocatable = self.snapshot.take(("cpu_allocatable", "memory_allocatable"))
+        self.per_unit: Floats = np.reciprocal(np.maximum(allocatable, np.float32(0.001)))
         self.column = self.snapshot.column_of
         self.gpu_columns = [self.column[f"gpu{slot}_free"] for slot in range(GPU_SLOTS)]
 
@@ -169,8 +170,8 @@ class ClusterView:
     def _count(self, row: int, placement: Placement, sign: float) -> None:
         self.in_flight[row] += sign
         share = sign * self.usage_of_request
-        self.usage[row, 0] += share * placement.cpu / float(self.cpu_floor[row])
-        self.usage[row, 1] += share * placement.memory / float(self.memory_floor[row])
+        self.usage[row, 0] += share * placement.cpu * float(self.per_unit[row, 0])
+        self.usage[row, 1] += share * placement.memory * float(self.per_unit[row, 1])
 
     def _request(self, row: int, placement: Placement, sign: float) -> None:
         share = placement.gpus * (placement.gpu_milli / 1000.0 if placement.gpu_milli else 1.0)
