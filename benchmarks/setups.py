@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import redis
 
+from benchmarks import rival
 from benchmarks.mesh import Mesh
 from berth.cluster import keys
 from tests.lab.control_plane import ControlPlane
@@ -47,6 +48,7 @@ class Stage:
         self.redis = redis.Redis.from_url(mesh.redis_url, socket_timeout=5.0)
         running.callback(self.redis.close)
         self.noops: dict[str, tuple[str, psutil.Process]] = {}
+        self.trimaran: rival.Trimaran | None = None
 
     def setup(self, name: str) -> Setup:
         """The setup of this name; starts what it needs and is not there yet."""
@@ -54,6 +56,8 @@ class Stage:
             return Setup(plain(PROFILE))
         if name == "default-no-batching":
             return Setup(plain(PROFILE), gates="OpportunisticBatching=false")
+        if name == rival.SETUP:
+            return self._rival()
         base = name.removesuffix("-prioritize-only")
         file = "second-scheduler-prioritize-only" if base != name else "second-scheduler"
         if base.startswith("noop"):
@@ -63,6 +67,11 @@ class Stage:
         url = f"http://127.0.0.1:{self.mesh.port()}/scheduler"
         process = psutil.Process(int(self.mesh.processes["extender"]["pid"]))
         return Setup(example(file, url), mode, process, snapshots=base.endswith("-new-snapshots"))
+
+    def _rival(self) -> Setup:
+        if self.trimaran is None:
+            self.trimaran = self.running.enter_context(rival.Trimaran(self.redis))
+        return Setup(self.trimaran.config(PROFILE), program=self.trimaran.program)
 
     def _noop(self, name: str) -> tuple[str, psutil.Process]:
         if name not in self.noops:
