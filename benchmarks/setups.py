@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ SNAPSHOT_EVERY_S = 15.0
 @dataclass(frozen=True)
 class Setup:
     """One way to run kube-scheduler. config: its KubeSchedulerConfiguration. mode: Berth's, '' where it is not asked.
-    extender: the process whose CPU is counted. program: another binary than the lab's. gates: feature gates."""
+    extender: the process whose CPU is counted. program: another kube-scheduler than the lab's. gates: feature gates."""
 
     config: dict[str, Any]
     mode: str = ""
@@ -97,11 +98,13 @@ class Stage:
             yield
             return
         ended = threading.Event()
-        publisher = threading.Thread(target=self._publish, args=(ended,), daemon=True)
-        publisher.start()
-        yield
-        ended.set()
-        publisher.join(30.0)
+        with ThreadPoolExecutor(1, "publisher") as pool:
+            publisher = pool.submit(self._publish, ended)
+            try:
+                yield
+            finally:
+                ended.set()
+            publisher.result()  # without its snapshots the round is another setup's
 
     def _publish(self, ended: threading.Event) -> None:
         while not ended.wait(SNAPSHOT_EVERY_S):
