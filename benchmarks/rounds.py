@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks import rival
 from benchmarks.mesh import running, scored_share
 from benchmarks.setups import PROFILE, Setup, Stage
 from tests.lab.binds import Bind, Binds
@@ -63,6 +64,8 @@ class Row:
 def measure(plan: Plan, folder: Path, tell: Tell) -> Iterator[Row]:
     """Rows as they are measured, each size on a control plane and a mesh of its own."""
     program = binary()
+    if rival.SETUP in plan.setups:
+        rival.program()  # built before anything is measured
     for nodes in plan.nodes:
         tell(f"{nodes} nodes: starting")
         with ExitStack() as stack:

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import psutil
 import redis
 
+from benchmarks import rival
 from benchmarks.mesh import Mesh
 from berth.cluster import keys
 from tests.lab.control_plane import ControlPlane
@@ -29,7 +31,7 @@ SNAPSHOT_EVERY_S = 15.0
 @dataclass(frozen=True)
 class Setup:
     """One way to run kube-scheduler. config: its KubeSchedulerConfiguration. mode: Berth's, '' where it is not asked.
-    extender: the process whose CPU is counted. program: another binary than the lab's. gates: feature gates."""
+    extender: the process whose CPU is counted. program: another kube-scheduler than the lab's. gates: feature gates."""
 
     config: dict[str, Any]
     mode: str = ""
@@ -47,6 +49,7 @@ class Stage:
         self.redis = redis.Redis.from_url(mesh.redis_url, socket_timeout=5.0)
         running.callback(self.redis.close)
         self.noops: dict[str, tuple[str, psutil.Process]] = {}
+        self.trimaran: rival.Trimaran | None = None
 
     def setup(self, name: str) -> Setup:
         """The setup of this name; starts what it needs and is not there yet."""
@@ -54,6 +57,8 @@ class Stage:
             return Setup(plain(PROFILE))
         if name == "default-no-batching":
             return Setup(plain(PROFILE), gates="OpportunisticBatching=false")
+        if name == rival.SETUP:
+            return self._rival()
         base = name.removesuffix("-prioritize-only")
         file = "second-scheduler-prioritize-only" if base != name else "second-scheduler"
         if base.startswith("noop"):
@@ -63,6 +68,11 @@ class Stage:
         url = f"http://127.0.0.1:{self.mesh.port()}/scheduler"
         process = psutil.Process(int(self.mesh.processes["extender"]["pid"]))
         return Setup(example(file, url), mode, process, snapshots=base.endswith("-new-snapshots"))
+
+    def _rival(self) -> Setup:
+        if self.trimaran is None:
+            self.trimaran = self.running.enter_context(rival.Trimaran(self.redis))
+        return Setup(self.trimaran.config(PROFILE), program=self.trimaran.program)
 
     def _noop(self, name: str) -> tuple[str, psutil.Process]:
         if name not in self.noops:
@@ -88,11 +98,13 @@ class Stage:
             yield
             return
         ended = threading.Event()
-        publisher = threading.Thread(target=self._publish, args=(ended,), daemon=True)
-        publisher.start()
-        yield
-        ended.set()
-        publisher.join(30.0)
+        with ThreadPoolExecutor(1, "publisher") as pool:
+            publisher = pool.submit(self._publish, ended)
+            try:
+                yield
+            finally:
+                ended.set()
+            publisher.result()  # without its snapshots the round is another setup's
 
     def _publish(self, ended: threading.Event) -> None:
         while not ended.wait(SNAPSHOT_EVERY_S):

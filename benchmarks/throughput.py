@@ -12,6 +12,7 @@ does not measure:
 
 Setups, each once a round and each round in another order:
 - default, default-no-batching: kube-scheduler alone; without OpportunisticBatching, which any extender switches off.
+- trimaran-tlp: an in-process rival, scheduler-plugins' TargetLoadPacking, on the same recorded load (Kubernetes 1.34).
 - noop-go, noop-fastapi: extenders that answer neutrally; the second on the extender's own server stack.
 - berth-off, berth-shadow, berth-active: the mode. berth-active-new-snapshots: with a new snapshot each 15 s.
 - …-prioritize-only: without the filter verb.
@@ -29,14 +30,14 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import machine, rival
 from benchmarks.chart import draw
 from benchmarks.latency import progress, whole_numbers
 from benchmarks.rounds import ONE_CORE, Plan, Row, measure
 from benchmarks.summary import table
 
 SETUPS = (
-    *("default", "default-no-batching", "noop-go", "noop-fastapi"),
+    *("default", "default-no-batching", rival.SETUP, "noop-go", "noop-fastapi"),
     *("berth-off", "berth-shadow", "berth-active", "berth-active-new-snapshots"),
     *("noop-go-prioritize-only", "noop-fastapi-prioritize-only", "berth-active-prioritize-only"),
 )

@@ -1,6 +1,7 @@
-"""The lab's one binary, built once and kept by what it was built from.
+"""Programs in Go, built once and kept by what they were built from: the lab's one binary, and rivals of benchmarks.
 
-`python -m tests.lab.build` builds it (7 minutes on 2 cores from empty caches, seconds after) and prints its path.
+`python -m tests.lab.build` builds the lab's (7 minutes on 2 cores from empty caches, seconds after) and prints its
+path; `python -m tests.lab.build go-1.35.mod` the one of another Kubernetes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -19,60 +21,87 @@ SOURCE = Path(__file__).parent / "go"
 CACHE = ROOT / ".lab"
 WHEEL_GO = CACHE / "go" / "go" / "bin" / "go"
 KEPT = 3
-"""Binaries kept, 120 MB each."""
+"""Binaries kept of each program, up to 120 MB each."""
 
 
 class BuildError(Exception):
     """The binary could not be built; the message holds the end of Go's output."""
 
 
+@dataclass(frozen=True)
+class Program:
+    """A folder with one Go program. module: the file in it that names the versions, beside it its .sum."""
+
+    name: str
+    source: Path
+    module: str = "go.mod"
+
+    @property
+    def versions(self) -> str:
+        """Text of the module file."""
+        return (self.source / self.module).read_text("utf-8")
+
+    @property
+    def file(self) -> str:
+        """Name of what is built: lab, or lab-1.35 from go-1.35.mod."""
+        return self.name + Path(self.module).stem.removeprefix("go")
+
+
 def binary(module: str = "go.mod") -> Path:
-    """Path of the built binary. module: the file in `go/` that names the versions. Raises BuildError."""
-    made = CACHE / "bin" / content_hash(module) / "lab"
+    """Path of the lab's binary. Raises BuildError."""
+    return built(Program("lab", SOURCE, module))
+
+
+def built(program: Program) -> Path:
+    """Path of a program, built where it is not there yet. Raises BuildError."""
+    made = CACHE / "bin" / content_hash(program) / program.file
+    if made.exists():  # nobody waits for another program's build
+        return made
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "build.lock").open("w") as lock:  # two test runs build once
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            build(made, module)
-            forget_old(made.parent)
+            build(made, program)
+            forget_old(made)
     return made
 
 
-def content_hash(module: str) -> str:
+def content_hash(program: Program) -> str:
     """Of everything that the binary is made from."""
     digest = hashlib.sha256()
-    for path in sorted([*SOURCE.glob("*.go"), SOURCE / module, SOURCE / module.replace(".mod", ".sum")]):
+    module = program.source / program.module
+    for path in sorted([*program.source.glob("*.go"), module, module.with_suffix(".sum")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
-def build(made: Path, module: str) -> None:
+def build(made: Path, program: Program) -> None:
     """Run Go. Raises BuildError."""
     made.parent.mkdir(parents=True, exist_ok=True)
-    fresh = made.with_suffix(".new")
-    command = [go(), "build", "-trimpath", "-buildvcs=false", f"-modfile={module}"]
-    command += ["-ldflags", linker_flags(module), "-o", str(fresh), "."]
-    print("building the lab's control plane: 7 minutes from empty caches on 2 cores", file=sys.stderr, flush=True)
+    fresh = made.with_name(made.name + ".new")
+    command = [go(), "build", "-trimpath", "-buildvcs=false", f"-modfile={program.module}"]
+    command += ["-ldflags", linker_flags(program), "-o", str(fresh), "."]
+    print(f"building {made.name}: 7 minutes from empty caches on 2 cores", file=sys.stderr, flush=True)
     environment = {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
-    done = subprocess.run(command, cwd=SOURCE, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=program.source, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise BuildError(done.stderr[-3000:])
     fresh.replace(made)
 
 
-def linker_flags(module: str) -> str:
+def linker_flags(program: Program) -> str:
     """Without symbols, and with the version that the servers report."""
-    version = kubernetes_version(module)
+    version = kubernetes_version(program)
     major, minor, _ = version.removeprefix("v").split(".")
     names = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
     return " ".join(["-s -w", *(f"-X k8s.io/component-base/version.{name}={v}" for name, v in names.items())])
 
 
-def kubernetes_version(module: str = "go.mod") -> str:
-    """Such as v1.36.3."""
-    found = re.search(r"k8s\.io/kubernetes (v\S+)", (SOURCE / module).read_text("utf-8"))
-    assert found, module
-    return found[1]
+def kubernetes_version(program: Program) -> str:
+    """Such as v1.36.3: what a replacement says goes before what is required."""
+    found = re.findall(r"k8s\.io/kubernetes (v\S+)", program.versions)
+    assert found, program
+    return str(found[-1])
 
 
 def go() -> str:
@@ -109,12 +138,12 @@ def install_go() -> str:
     return str(WHEEL_GO)
 
 
-def forget_old(newest: Path) -> None:
-    """Keep the newest few binaries."""
-    made = sorted(newest.parent.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
-    for old in made[KEPT:]:
-        shutil.rmtree(old)
+def forget_old(made: Path) -> None:
+    """Keep the newest few binaries of a program."""
+    others = made.parents[1].glob(f"*/{made.name}")
+    for old in sorted(others, key=lambda file: file.stat().st_mtime, reverse=True)[KEPT:]:
+        shutil.rmtree(old.parent)
 
 
 if __name__ == "__main__":
-    print(binary())
+    print(binary(*sys.argv[1:2]))

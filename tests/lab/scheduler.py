@@ -67,8 +67,9 @@ class Scheduler:
             **({"feature-gates": gates} if gates else {}),
         }
         self.token = plane.credentials.token
-        command = [str(program or plane.program), "kube-scheduler", *as_flags(flags)]
-        self.process = LabProcess(command, plane.folder / "logs" / f"{name}-{self.port}.log")
+        # A program of the caller's is nothing but a kube-scheduler.
+        command = [str(program)] if program else [str(plane.program), "kube-scheduler"]
+        self.process = LabProcess([*command, *as_flags(flags)], plane.folder / "logs" / f"{name}-{self.port}.log")
 
     def __enter__(self) -> Scheduler:
         self.process.wait(lambda: self.get("/readyz") == "ok", "kube-scheduler")
