@@ -39,6 +39,11 @@ def calls(replay: Replay, verb: str) -> float:
     return replay.caller.metrics("berth_answers_total").get(("200", verb), 0.0)
 
 
+def passed_over(replay: Replay) -> float:
+    """Answers that were neutral because the pod did not opt in."""
+    return replay.caller.metrics("berth_pods_total").get(("neutral", "not-opted-in"), 0.0)
+
+
 def known(replay: Replay, uid: str) -> bool:
     """Whether a decision is kept for a pod."""
     return replay.caller.call("GET", f"/v1/decisions/{uid}").status == 200
@@ -71,6 +76,7 @@ def test_an_example_schedules_opted_in_pods_through_berth_and_leaves_the_others(
     plane: ControlPlane, recorded: Replay, name: str
 ) -> None:
     before = {verb: calls(recorded, verb) for verb in ("filter", "prioritize")}
+    neutral = passed_over(recorded)
     asking, silent = opted_in(name), others()
     with schedulers(plane, name, example(name, extender_url(recorded))):
         placed = place(plane, [*asking, *silent])
@@ -78,6 +84,7 @@ def test_an_example_schedules_opted_in_pods_through_berth_and_leaves_the_others(
     passing = PODS if name.startswith("second") else 2 * PODS
     alone = name.endswith("prioritize-only")
     assert made == {"filter": 0 if alone else passing, "prioritize": passing}
+    assert passed_over(recorded) - neutral == (passing - PODS) * (1 if alone else 2)
     for one in names_of(asking):
         written = recorded.caller.decision(placed[one].uid)
         assert (written["verb"], written["mode"]) == ("prioritize" if alone else "filter", "active")

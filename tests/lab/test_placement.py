@@ -90,8 +90,10 @@ def test_at_the_documented_weight_a_pod_leaves_the_default_scheduler_s_choice_on
 def test_a_pod_that_did_not_opt_in_goes_where_it_goes_without_berth(plane: ControlPlane, recorded: Replay) -> None:
     pods = [pod(f"silent-{i}", cpu=f"{(i % 7 + 1) * 100}m", scheduler="default-scheduler") for i in range(30)]
     usual = nodes_of(run(plane, alone(recorded, "default-scheduler"), pods))
+    before = neutral(recorded, "not-opted-in")
     placed = run(plane, beside(recorded, "default-scheduler"), pods)
     assert nodes_of(placed) == usual
+    assert neutral(recorded, "not-opted-in") == before + 2 * len(pods)  # filter and prioritize
     assert not [name for name, bind in placed.items() if recorded_of(recorded, bind.uid)]
 
 
