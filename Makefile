@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up check test test-long test-train test-all bench table protos constraints clean
+.PHONY: help install demo up lab lab-down check test test-long test-train test-all bench table protos constraints clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,6 +24,12 @@ demo: $(STAMP) ## the mesh at work on recorded input: scores, latencies, failure
 
 up: $(STAMP) ## the mesh on this machine, until Ctrl-C
 	$(BIN)/berth up
+
+lab: $(STAMP) ## a Kubernetes control plane on this machine, in the background; see tests/lab/README.md
+	$(BIN)/python -m tests.lab up
+
+lab-down: $(STAMP) ## end it
+	$(BIN)/python -m tests.lab down
 
 check: $(STAMP) ## lint, types, floors, stubs, fast tests: under a minute
 	$(BIN)/ruff check .

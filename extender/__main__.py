@@ -21,6 +21,7 @@ def main() -> int:
     path = Path(given) if given else None
     try:
         settings = ExtenderSettings.load(path)
+        extender = Extender(settings, path)
     except InvalidSettings as error:
         for problem in error.problems:
             print(f"refused: {problem}", file=sys.stderr)
@@ -30,7 +31,7 @@ def main() -> int:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    Extender(settings, path).serve()
+    extender.serve()
     return 0
 
 

@@ -26,6 +26,7 @@ from extender.records import Recorder
 from extender.settings import ExtenderSettings
 from extender.snapshot import Watcher
 from extender.state import State
+from extender.tls import load_tls
 from extender.verbs import Verbs
 from extender.watchdog import Watchdog
 from protos.berth.v1 import placement_pb2_grpc
@@ -39,10 +40,12 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Extender:
-    """All of one replica. `path` is the settings file to watch, if any."""
+    """All of one replica. `path` is the settings file to watch, if any. Raises InvalidSettings where TLS files cannot
+    be used."""
 
     def __init__(self, settings: ExtenderSettings, path: Path | None = None) -> None:
         self.settings, self.path = settings, path
+        self.tls = load_tls(settings.server)
         self.metrics = Metrics(CollectorRegistry())
         self.state = State(settings, self.metrics)
         self.recorder = Recorder(settings.records, self.state.store, self.metrics)
@@ -65,15 +68,20 @@ class Extender:
         server = grpc.aio.server()
         placement_pb2_grpc.add_PlacementServicer_to_server(PlacementDoor(self.state, self.verbs), server)  # type: ignore[no-untyped-call]
         where = self.settings.server
-        server.add_insecure_port(f"{where.host}:{where.grpc_port}")
+        address = f"{where.host}:{where.grpc_port}"
+        if self.tls:
+            server.add_secure_port(address, self.tls.for_grpc())
+        else:
+            server.add_insecure_port(address)
         await server.start()
         self.watchdog.start()
         spare_the_collector()
         log.info(
-            "listening on %s:%d, gRPC %d, mode %s",
+            "listening on %s:%d, gRPC %d, %s, mode %s",
             where.host,
             where.port,
             where.grpc_port,
+            "TLS" if self.tls else "plain",
             self.settings.mode,
         )
         try:
@@ -126,6 +134,7 @@ class Extender:
             date_header=False,
             timeout_keep_alive=where.keep_alive_s,
             timeout_graceful_shutdown=DRAIN_S,
+            **(self.tls.for_http() if self.tls else {}),
         )
 
 

@@ -30,6 +30,25 @@ class Server(Group):
         description="idle connection kept, s; above kube-scheduler's 90",
         json_schema_extra=RESTART,
     )
+    tls_cert: str = Field(
+        "", description="PEM file: certificate chain, HTTP and gRPC; empty: no TLS", json_schema_extra=RESTART
+    )
+    tls_key: str = Field("", description="PEM file: its private key, unencrypted", json_schema_extra=RESTART)
+    tls_client_ca: str = Field(
+        "",
+        description="PEM file: authorities of callers, who then must show a certificate; empty: anyone may call",
+        json_schema_extra=RESTART,
+    )
+
+    @model_validator(mode="after")
+    def whole_tls(self) -> Self:
+        """A certificate needs its key; nothing else of TLS counts without a certificate."""
+        if self.tls_cert and not self.tls_key:
+            raise ValueError("tls_key must be set with tls_cert")
+        for name in ("tls_key", "tls_client_ca"):
+            if getattr(self, name) and not self.tls_cert:
+                raise ValueError(f"tls_cert must be set with {name}")
+        return self
 
 
 class ModelEndpoint(Group):

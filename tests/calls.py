@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -53,10 +54,12 @@ def arguments(of: object, names: Sequence[str]) -> bytes:
 
 
 class Caller:
-    """One keep-alive connection to an extender."""
+    """One keep-alive connection to an extender. context: of TLS, for an extender that speaks it."""
 
-    def __init__(self, port: int, timeout_s: float = 30.0) -> None:
+    def __init__(self, port: int, timeout_s: float = 30.0, context: ssl.SSLContext | None = None) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+        if context is not None:
+            self.connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout_s, context=context)
 
     def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         """Any call."""

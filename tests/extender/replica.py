@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,9 +20,11 @@ from tests.calls import Caller, until
 class Replica:
     """The process and where it listens."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, grpc_port: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], port: int, grpc_port: int, context: ssl.SSLContext | None = None
+    ) -> None:
         self.process, self.port, self.grpc_port = process, port, grpc_port
-        self.caller = Caller(port)
+        self.caller = Caller(port, context=context)
 
     def ready(self, degraded: bool) -> bool:
         """Whether it listens and, unless `degraded` will do, lacks nothing."""
@@ -41,8 +44,10 @@ def replica(
     config: Path | None = None,
     log: Path | None = None,
     degraded: bool = False,
+    context: ssl.SSLContext | None = None,
 ) -> Iterator[Replica]:
-    """An extender whose BERTH_EXTENDER__ variables are the mesh's but for `settings`; ended at the end."""
+    """An extender whose BERTH_EXTENDER__ variables are the mesh's but for `settings`; ended at the end. context: how
+    it is talked to where the settings make it speak TLS."""
     port, grpc_port = free_ports(2)
     own = {"SERVER__PORT": str(port), "SERVER__GRPC_PORT": str(grpc_port), "RECORDS__LOG": "", **settings}
     environment = {**os.environ, **ENVIRONMENT, **mesh.processes["extender"].environment}
@@ -50,7 +55,7 @@ def replica(
     command = [sys.executable, "-m", "extender", *(["--config", str(config)] if config else [])]
     with (log or Path(os.devnull)).open("wb") as output:
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
-    made = Replica(process, port, grpc_port)
+    made = Replica(process, port, grpc_port, context)
     try:
         until(lambda: made.ready(degraded), 30.0)
         yield made

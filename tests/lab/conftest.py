@@ -45,6 +45,13 @@ def recorded(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFacto
         yield replay
 
 
+@pytest.fixture(autouse=True)
+def fresh_snapshot(request: pytest.FixtureRequest) -> None:
+    """Telemetry keeps no pace of its own here, and a snapshot ages after a minute: each test begins with a new one."""
+    if "recorded" in request.fixturenames:
+        request.getfixturevalue("recorded").publish()
+
+
 @pytest.fixture
 def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     """The control plane; pods that a test leaves are gone before the next."""

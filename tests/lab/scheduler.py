@@ -40,7 +40,7 @@ def plain(name: str = "default-scheduler") -> Config:
 
 
 class Scheduler:
-    """A running kube-scheduler; a context manager."""
+    """A running kube-scheduler; a context manager. elect: as the configuration says, not at once as the only one."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Scheduler:
         config: Mapping[str, Any],
         *,
         name: str = "kube-scheduler",
+        elect: bool = False,
         gates: str = "",
         program: Path | None = None,
     ) -> None:
@@ -55,7 +56,7 @@ class Scheduler:
         folder = plane.folder / f"{name}-{self.port}"
         folder.mkdir(parents=True)
         path = folder / "config.yaml"
-        path.write_text(yaml.safe_dump(reaching(plane, config)), "utf-8")
+        path.write_text(yaml.safe_dump(reaching(plane, config, elect)), "utf-8")
         flags = {
             "config": str(path),
             "bind-address": "127.0.0.1",
@@ -118,7 +119,7 @@ def quantile(buckets: Mapping[float, float], share: float) -> float:
     return low
 
 
-def reaching(plane: ControlPlane, config: Mapping[str, Any]) -> Config:
+def reaching(plane: ControlPlane, config: Mapping[str, Any], elect: bool = False) -> Config:
     """The configuration with the lab's API server in it, and limits that do not cap a measurement."""
     made: Config = copy.deepcopy(dict(config))
     made["clientConnection"] = {
@@ -127,5 +128,6 @@ def reaching(plane: ControlPlane, config: Mapping[str, Any]) -> Config:
         "qps": 5000,
         "burst": 5000,
     }
-    made["leaderElection"] = {"leaderElect": False}
+    if not elect:
+        made["leaderElection"] = {"leaderElect": False}
     return made
