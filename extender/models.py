@@ -172,8 +172,9 @@ class ModelClient:
         """Open the breaker and let go of the calls under way: whoever waits for them need not."""
         self.breaker.trip(time.monotonic())
         now = asyncio.get_running_loop().time()
-        for deadline in list(self._waiting):
-            deadline.reschedule(now)
+        for deadline in self._waiting:
+            if not deadline.expired():  # one that has run out and was not told yet lets go by itself
+                deadline.reschedule(now)
 
 
 def contract_of(reply: object, expected: Expected) -> Contract:
