@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from extender import background
 from extender.app import create_app
 from extender.door import PlacementDoor
+from extender.drain import DrainingServer
 from extender.front import Front
 from extender.metrics import Metrics
 from extender.records import Recorder
@@ -31,7 +32,10 @@ from protos.berth.v1 import placement_pb2_grpc
 
 log = logging.getLogger("extender")
 
-DRAIN_S = 8
+GRACE_S = 8
+"""Given to calls that are under way at the end."""
+START_FAILED = 3
+"""Exit code, as uvicorn's own."""
 AGAIN_S = 1.0
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -109,9 +113,9 @@ class Extender:
         self.recorder.close()
 
     def serve(self) -> None:
-        """Serve until SIGTERM or SIGINT, then answer what is under way."""
+        """Serve until SIGTERM or SIGINT, drain, then answer what is under way."""
         where = self.settings.server
-        uvicorn.run(
+        config = uvicorn.Config(
             self.app(),
             host=where.host,
             port=where.port,
@@ -124,8 +128,12 @@ class Extender:
             server_header=False,
             date_header=False,
             timeout_keep_alive=where.keep_alive_s,
-            timeout_graceful_shutdown=DRAIN_S,
+            timeout_graceful_shutdown=GRACE_S,
         )
+        server = DrainingServer(config, where.drain_s, self.state.drain)
+        server.run()
+        if not server.started:
+            raise SystemExit(START_FAILED)
 
 
 def spare_the_collector() -> None:

@@ -30,6 +30,13 @@ class Server(Group):
         description="idle connection kept, s; above kube-scheduler's 90",
         json_schema_extra=RESTART,
     )
+    drain_s: float = Field(
+        3.0,
+        ge=0.0,
+        le=60.0,
+        description="after SIGTERM, time for callers to move to other replicas, s; 0 without any",
+        json_schema_extra=RESTART,
+    )
 
 
 class ModelEndpoint(Group):
