@@ -158,6 +158,8 @@ def extender_process(
     told = {"SERVER__PORT": str(http), "SERVER__GRPC_PORT": str(grpc), "REDIS__URL": redis_url}
     for model in models:
         told[f"MODELS__{section_of(model.name).upper()}__TARGET"] = f"{reachable(model.host)}:{model.grpc}"
+    if "drain_s" not in server.model_fields_set:
+        told["SERVER__DRAIN_S"] = "0"  # there is no other replica to move to
     told["RECORDS__LOG"] = str(wishes.data_dir.absolute() / "decisions.jsonl")
     environment = {f"BERTH_EXTENDER__{key}": value for key, value in told.items()}
     return Process("extender", module("extender", wishes), server.host, http, grpc, None, environment)

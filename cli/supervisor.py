@@ -1,4 +1,4 @@
-"""The mesh as a whole: starts every process, knows when all are ready, restarts what dies, ends all.
+"""The mesh as a whole: starts every process, knows when all are ready, restarts what dies or hangs, ends all.
 
 with Mesh(auto_ports=True, data_dir=folder) as mesh:   # started and ready
     mesh.kill("placement-scorer")
@@ -20,6 +20,7 @@ from typing import Self
 from cli.backoff import Backoff
 from cli.child import Child, Echo
 from cli.errors import MeshError, RefusedError
+from cli.liveness import EVERY_S, Liveness
 from cli.processes import ENVIRONMENT, Plan, Process, Wishes, plan
 from cli.readiness import missing
 
@@ -34,7 +35,8 @@ REFUSED = 2
 class Mesh:
     """All processes of a mesh. Methods may be called from any thread.
 
-    restart: start a process again that has ended; fault tests say False and use `start_process`.
+    restart: start a process again that has ended, and end one that hangs; fault tests say False and use
+    `start_process`.
     echo: takes output line by line; without it each process writes to DATA_DIR/logs/NAME.log.
     """
 
@@ -64,6 +66,7 @@ class Mesh:
         # A child is tied to the thread that starts it, so one thread that lives as long as the mesh starts them all.
         self.starter = ThreadPoolExecutor(1, "mesh starter")
         self.watcher = threading.Thread(target=self._watch, name="mesh watcher", daemon=True)
+        self.prober = threading.Thread(target=self._probe, name="mesh prober", daemon=True)
 
     @property
     def redis_url(self) -> str:
@@ -89,6 +92,8 @@ class Mesh:
             self.start_process(name)
         self._write()
         self.watcher.start()
+        if self.restarts:
+            self.prober.start()
 
     def start_process(self, name: str) -> None:
         """Starts one process that does not run."""
@@ -177,6 +182,15 @@ class Mesh:
             for name, child in list(self.children.items()):
                 if child.exit_code() is not None:
                     self._revive(name, child)
+
+    def _probe(self) -> None:
+        """Kills what hangs, until `close`; the watcher starts it again."""
+        liveness = Liveness()
+        while not self.closing.wait(EVERY_S):
+            for name in liveness.hung(self.plan.processes):
+                if self.alive(name):
+                    self._say(name, "hangs: killed")
+                    self.signal(name, signal.SIGKILL)
 
     def _revive(self, name: str, child: Child) -> None:
         backoff, now, code = self.backoffs[name], time.monotonic(), child.exit_code()

@@ -34,8 +34,9 @@ def add_health(app: FastAPI, state: State) -> None:
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["health"])
-    async def readyz() -> dict[str, object]:
-        """Ready whenever it can answer, also with models down; `degraded` says what is missing."""
+    async def readyz(response: Response) -> dict[str, object]:
+        """Ready whenever it can answer, also with models down; `degraded` says what is missing. 503 while it ends."""
+        response.status_code = 503 if state.draining else 200
         return readiness(state)
 
     async def metrics(_: Request) -> Response:

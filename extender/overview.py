@@ -41,7 +41,8 @@ def lacks_columns(state: State, features: tuple[str, ...]) -> bool:
 def readiness(state: State) -> dict[str, object]:
     """Body of `/readyz`: a neutral answer is an answer, so the process is ready once it listens."""
     missing = degraded(state)
-    return {"status": "degraded" if missing else "ok", "degraded": missing}
+    status = "draining" if state.draining else "degraded" if missing else "ok"
+    return {"status": status, "degraded": missing}
 
 
 def state_of(state: State, recorder: Recorder) -> dict[str, object]:

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from extender import background
 from extender.app import create_app
 from extender.door import PlacementDoor
+from extender.drain import DrainingServer
 from extender.front import Front
 from extender.gathering import GatheringProtocol
 from extender.metrics import Metrics
@@ -33,7 +34,10 @@ from protos.berth.v1 import placement_pb2_grpc
 
 log = logging.getLogger("extender")
 
-DRAIN_S = 8
+GRACE_S = 8
+"""Given to calls that are under way at the end."""
+START_FAILED = 3
+"""Exit code, as uvicorn's own."""
 AGAIN_S = 1.0
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -118,9 +122,9 @@ class Extender:
         self.recorder.close()
 
     def serve(self) -> None:
-        """Serve until SIGTERM or SIGINT, then answer what is under way."""
+        """Serve until SIGTERM or SIGINT, drain, then answer what is under way."""
         where = self.settings.server
-        uvicorn.run(
+        config = uvicorn.Config(
             self.app(),
             host=where.host,
             port=where.port,
@@ -133,9 +137,13 @@ class Extender:
             server_header=False,
             date_header=False,
             timeout_keep_alive=where.keep_alive_s,
-            timeout_graceful_shutdown=DRAIN_S,
+            timeout_graceful_shutdown=GRACE_S,
             **(self.tls.for_http() if self.tls else {}),
         )
+        server = DrainingServer(config, where.drain_s, self.state.drain)
+        server.run()
+        if not server.started:
+            raise SystemExit(START_FAILED)
 
 
 def spare_the_collector() -> None:

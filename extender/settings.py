@@ -39,6 +39,13 @@ class Server(Group):
         description="PEM file: authorities of callers, who then must show a certificate; empty: anyone may call",
         json_schema_extra=RESTART,
     )
+    drain_s: float = Field(
+        3.0,
+        ge=0.0,
+        le=60.0,
+        description="after SIGTERM, time for callers to move to other replicas, s; 0 without any",
+        json_schema_extra=RESTART,
+    )
 
     @model_validator(mode="after")
     def whole_tls(self) -> Self:

@@ -66,6 +66,7 @@ class State:
         self.evidence: NDArray[np.int32] = np.empty(0, dtype=np.int32)
         self.override: Override | None = None
         self.override_refused = False
+        self.draining = False
         self._in_force: tuple[object, object, bool, Controls] | None = None
 
     @property
@@ -78,6 +79,10 @@ class State:
         controls = in_force(self.settings, override, retreated)
         self._in_force = self.settings, override, retreated, controls
         return controls
+
+    def drain(self) -> None:
+        """From now on the process is ending."""
+        self.draining = True
 
     def reconfigure(self, settings: ExtenderSettings) -> None:
         """Take changed settings; fields marked `restart` wait for one."""

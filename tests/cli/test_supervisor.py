@@ -134,3 +134,11 @@ def test_leash_ends_a_child_whose_parent_is_gone() -> None:
     nobody = "0"  # never the parent of a process that we start
     command = [sys.executable, "-I", "-S", leash.__file__, nobody, "/bin/sleep", "60"]
     assert subprocess.run(command, timeout=10, check=False).returncode == 1
+
+
+@pytest.mark.mesh
+def test_a_process_that_hangs_is_ended_within_10_s_and_comes_back(mesh: Mesh) -> None:
+    before = mesh.pid("extender")
+    mesh.stop_signal("extender")
+    wait_until(lambda: mesh.pid("extender") != before, 10.0)
+    mesh.wait_ready()

@@ -55,7 +55,7 @@ def replica(
     command = [sys.executable, "-m", "extender", *(["--config", str(config)] if config else [])]
     with (log or Path(os.devnull)).open("wb") as output:
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
-    made = Replica(process, port, grpc_port, context)
+    made = Replica(process, int(own["SERVER__PORT"]), grpc_port, context)
     try:
         until(lambda: made.ready(degraded), 30.0)
         yield made

@@ -5,11 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
 JSON = "application/json"
 MERGE = "application/merge-patch+json"
+IDLE_S = 30.0
+"""A connection idle for longer is not used again: the API server closes it by itself after a while."""
 
 
 class ApiError(Exception):
@@ -26,10 +29,14 @@ class Api:
     def __init__(self, port: int, authority: Path, token: str) -> None:
         self.port, self.token = port, token
         self.context = ssl.create_default_context(cafile=str(authority))
+        self.used = 0.0
         self.connection: http.client.HTTPSConnection | None = None
 
     def call(self, method: str, path: str, body: object = None, kind: str = JSON) -> Any:
         """The decoded answer. Raises ApiError, OSError."""
+        if time.monotonic() - self.used > IDLE_S:
+            self.close()
+        self.used = time.monotonic()
         if self.connection is None:
             self.connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30.0, context=self.context)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": kind, "Accept": JSON}

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from berth.cluster.keys import INFLIGHT_STREAM
 from cli.supervisor import Mesh
 from tests.calls import Replay
+from tests.extender.replica import Replica, replica
 from tests.lab.binds import Bind
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import recorded_node, recorded_pod
+from tests.lab.ports import free_port, listens
+from tests.lab.process import LabProcess
 
 PAUSED_S = 600.0
 """Telemetry's own pace: snapshots come when a test says."""
@@ -24,18 +28,24 @@ PAUSED_S = 600.0
 
 @contextmanager
 def berth(
-    folder: Path, nodes: int, environment: Mapping[str, str] | None = None, config: Path | None = None
+    folder: Path,
+    nodes: int,
+    environment: Mapping[str, str] | None = None,
+    config: Path | None = None,
+    restart: bool = False,
+    prepare: Callable[[Mesh], None] = lambda _: None,
 ) -> Iterator[Replay]:
-    """A running mesh and its switches."""
+    """A running mesh and its switches. restart: start again what has ended. prepare: told of it before it starts."""
     mesh = Mesh(
         auto_ports=True,
         config=config,
         data_dir=folder,
         nodes=nodes,
         interval_s=PAUSED_S,
-        restart=False,
+        restart=restart,
         environment=environment,
     )
+    prepare(mesh)
     with mesh:
         replay = Replay(mesh)
         yield replay
@@ -44,7 +54,32 @@ def berth(
 
 def extender_url(replay: Replay) -> str:
     """What goes into a KubeSchedulerConfiguration's `urlPrefix`."""
-    return f"http://127.0.0.1:{replay.port}/scheduler"
+    return url_at(replay.port)
+
+
+def url_at(port: int) -> str:
+    """The same for whatever listens there."""
+    return f"http://127.0.0.1:{port}/scheduler"
+
+
+@contextmanager
+def fresh_replicas(replay: Replay, count: int, settings: Mapping[str, str] | None = None) -> Iterator[list[Replica]]:
+    """Extenders over a running mesh's models and Redis, that know of no pod placed before."""
+    replay.publish()
+    replay.redis.delete(INFLIGHT_STREAM)
+    with ExitStack() as running:
+        yield [running.enter_context(replica(replay.mesh, settings or {})) for _ in range(count)]
+
+
+@contextmanager
+def balancer(plane: ControlPlane, ports: Sequence[int], *flags: str) -> Iterator[tuple[int, LabProcess]]:
+    """A port that spreads connections (with `--each-request` requests) over extenders, and the process."""
+    port = free_port()
+    backends = ",".join(f"127.0.0.1:{backend}" for backend in ports)
+    command = (f"--listen=127.0.0.1:{port}", f"--backends={backends}", *flags)
+    with plane.start("balancer", *command, name=f"balancer-{port}") as process:
+        process.wait(lambda: listens(port), "balancer")
+        yield port, process
 
 
 def populate(plane: ControlPlane, replay: Replay, occupied: bool = True) -> None:

@@ -12,6 +12,7 @@ from tests.lab.berth import berth, populate
 from tests.lab.build import binary
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import LAB, RECORDED
+from tests.lab.stream import RUNS, table
 
 NODES = 200
 
@@ -19,7 +20,7 @@ NODES = 200
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever uses the control plane is of the lab's tier."""
     for item in items:
-        if "plane" in getattr(item, "fixturenames", ()):
+        if "program" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.lab)
 
 
@@ -57,3 +58,26 @@ def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     """The control plane; pods that a test leaves are gone before the next."""
     yield control_plane
     control_plane.delete_pods(f"{LAB}!={RECORDED}")
+
+
+@pytest.fixture(scope="session")
+def second_plane(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Started once, for tests that bring nodes of their own."""
+    with ControlPlane(program, tmp_path_factory.mktemp("second-plane")) as running:
+        yield running
+
+
+@pytest.fixture
+def empty(second_plane: ControlPlane) -> Iterator[ControlPlane]:
+    """A control plane without nodes; what a test leaves is gone before the next."""
+    yield second_plane
+    second_plane.delete_pods()
+    second_plane.delete_nodes()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What each fault cost the cluster."""
+    if RUNS:
+        terminalreporter.section("faults in the middle of a stream of pods, with kube-scheduler")
+        for line in table(RUNS):
+            terminalreporter.write_line(line)

@@ -100,7 +100,7 @@ class ControlPlane:
             "max-mutating-requests-inflight": "1000",
         }
         server = self._keep(self.start("kube-apiserver", *as_flags(flags)))
-        server.wait(self.credentials.authority.exists, "kube-apiserver")
+        server.wait(self.credentials.authority_key.exists, "kube-apiserver")  # written after the whole certificate
         self.api = Api(self.port, self.credentials.authority, self.credentials.token)
         self.running.callback(self.api.close)
         server.wait(self.answers, "kube-apiserver")

@@ -47,6 +47,11 @@ class Credentials:
         """What the API server's certificate, which it makes itself at its start, is checked against."""
         return self.folder / "apiserver.crt"
 
+    @property
+    def authority_key(self) -> Path:
+        """The key of that certificate."""
+        return self.folder / "apiserver.key"
+
     def kubeconfig(self, port: int) -> Path:
         """Written for the API server on this port."""
         cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(self.authority)}

@@ -19,6 +19,12 @@ from tests.lab.process import LabProcess
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "kube-scheduler"
 ATTEMPT = "scheduler_scheduling_attempt_duration_seconds_bucket"
 
+FAILED = {
+    "filter": "Skipping extender as it returned error and has ignorable flag set",
+    "prioritize": "Failed to run extender's priority function",
+}
+"""kube-scheduler's words in its log (pkg/scheduler/schedule_one.go)."""
+
 Config = dict[str, Any]
 
 
@@ -37,6 +43,15 @@ def plain(name: str = "default-scheduler") -> Config:
         "kind": "KubeSchedulerConfiguration",
         "profiles": [{"schedulerName": name}],
     }
+
+
+def scores_alone(config: Config) -> Config:
+    """The same without any score plugin, over every feasible node: what the extenders say decides."""
+    made = copy.deepcopy(config)
+    made["percentageOfNodesToScore"] = 100
+    for profile in made["profiles"]:
+        profile["plugins"] = {"score": {"disabled": [{"name": "*"}]}}
+    return made
 
 
 class Scheduler:
@@ -65,6 +80,7 @@ class Scheduler:
             "authorization-always-allow-paths": "/metrics,/healthz,/readyz",
             "authentication-kubeconfig": str(plane.kubeconfig),
             "authorization-kubeconfig": str(plane.kubeconfig),
+            "vmodule": "schedule_one=5",  # prioritize's failures are told at this level alone
             **({"feature-gates": gates} if gates else {}),
         }
         self.token = plane.credentials.token
@@ -82,6 +98,11 @@ class Scheduler:
     def close(self) -> None:
         """End it."""
         self.process.close()
+
+    def failed_calls(self) -> dict[str, int]:
+        """How often a call of an extender failed, by verb; both were passed over."""
+        text = self.process.log.read_text("utf-8", "replace")
+        return {verb: text.count(words) for verb, words in FAILED.items()}
 
     def get(self, path: str) -> str:
         """The body of a page, '' unless it is 200."""

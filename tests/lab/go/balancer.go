@@ -4,34 +4,38 @@ import (
 	"flag"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
-// balancer spreads TCP connections over backends in turn, passing over those that refuse: a Service in front of
-// replicas, as far as a lab without kube-proxy needs one.
+// balancer spreads TCP connections over backends in turn, those that are ready first, passing over those that refuse: a
+// Service in front of replicas, as far as a lab without kube-proxy needs one. With -each-request it spreads requests, see
+// requests.go.
 func balancer() {
 	flags := flag.NewFlagSet("balancer", flag.ExitOnError)
 	listen := flags.String("listen", "127.0.0.1:0", "address to bind")
-	backends := flags.String("backends", "", "addresses, separated by commas")
+	addresses := flags.String("backends", "", "addresses, separated by commas")
+	each := flags.Bool("each-request", false, "spread requests instead of connections")
 	_ = flags.Parse(os.Args[1:])
 	door, err := net.Listen("tcp", *listen)
 	check(err)
-	targets := strings.Split(*backends, ",")
-	var turn atomic.Uint64
+	behind := watch(strings.Split(*addresses, ","))
+	if *each {
+		check(http.Serve(door, &requests{backends: behind}))
+	}
 	for {
 		client, err := door.Accept()
 		check(err)
-		go serve(client, targets, int(turn.Add(1)))
+		go serve(client, behind.inTurn())
 	}
 }
 
-func serve(client net.Conn, targets []string, first int) {
+func serve(client net.Conn, targets []string) {
 	defer client.Close()
-	for i := range targets {
-		backend, err := net.DialTimeout("tcp", targets[(first+i)%len(targets)], 200*time.Millisecond)
+	for _, target := range targets {
+		backend, err := net.DialTimeout("tcp", target, 200*time.Millisecond)
 		if err == nil {
 			defer backend.Close()
 			join(client.(*net.TCPConn), backend.(*net.TCPConn))

@@ -1,0 +1,82 @@
+"""A server before the extender that spoils its answers when it is told to: slow, silent, failing."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+MODES = ("pass", "slow by 2 s", "black hole", "answers 500", "garbage")
+SLOW_S = 2.0
+
+
+class Tampering:
+    """A context manager. `mode` is one of MODES; it may change at any time, for calls that come after."""
+
+    def __init__(self, upstream: int) -> None:
+        self.upstream, self.mode = upstream, "pass"
+        self.closing = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status, content = outer.answer(self.path, body)
+                head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n\r\n"
+                try:
+                    self.wfile.write(head.encode() + content)
+                except OSError:  # the caller has given up
+                    self.close_connection = True
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port: int = self.server.server_address[1]
+
+    def turn(self, mode: str) -> None:
+        """Into a mode."""
+        self.mode = mode
+
+    def answer(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body, in the mode of the moment."""
+        mode = self.mode
+        if mode == "answers 500":
+            return 500, b"{}"
+        if mode == "garbage":
+            return 200, b'{"NodeNames": ['
+        if mode == "slow by 2 s":
+            self.closing.wait(SLOW_S)
+        while mode == "black hole" and self.mode == mode and not self.closing.is_set():
+            time.sleep(0.05)
+        return self.forward(path, body)
+
+    def forward(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """The extender's own answer, over a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.upstream, timeout=5.0)
+        try:
+            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            return reply.status, reply.read()
+        except (OSError, http.client.HTTPException):
+            return 502, b""
+        finally:
+            connection.close()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.server.serve_forever, name="tampering", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()
