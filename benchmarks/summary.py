@@ -72,3 +72,21 @@ def line(rows: Rows, nodes: int, setup: str) -> str:
 def share(value: float | None) -> str:
     """Two digits, or a dash."""
     return "–" if value is None else f"{value:.2f}"
+
+
+IN_WORDS = ("berth-active", "berth-active-new-snapshots", "berth-shadow", "berth-off")
+
+
+def in_words(rows: Rows) -> str:
+    """Berth beside the no-op extenders and kube-scheduler alone, a line for each size."""
+    lines = []
+    for nodes in sizes(rows):
+        known = [setup for setup in IN_WORDS if setup in setups(rows, nodes)]
+        of = "; ".join(
+            f"{setup.removeprefix('berth-')} {median(rates(rows, nodes, setup)):.0f} "
+            f"({share(ratio(rows, nodes, setup, FASTAPI))} / {share(ratio(rows, nodes, setup, GO))})"
+            for setup in known
+        )
+        alone = median(rates(rows, nodes, "default"))
+        lines.append(f"- {nodes:,} nodes: kube-scheduler alone {alone:.0f}; Berth {of}")
+    return "\n".join(lines)

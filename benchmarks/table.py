@@ -1,15 +1,18 @@
-"""README's tables from what was measured: `python -m benchmarks.table`.
+"""The documents' tables from what was measured: `python -m benchmarks.table`.
 
 Rewrites what stands between the markers of each section, so that no figure is typed by hand; a test compares.
-latency: benchmarks/results/latency.json; demo: benchmarks/results/demo.json; models: the services' cards.
+latency, demo, throughput: the files of those names in benchmarks/results; models: the services' cards.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from benchmarks import summary
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -27,14 +30,40 @@ def read(path: Path) -> Read:
     return dict(json.loads(path.read_text("utf-8")))
 
 
+PLACES = {
+    "demo": ROOT / "README.md",
+    "latency": ROOT / "README.md",
+    "models": ROOT / "README.md",
+    "throughput-summary": ROOT / "README.md",
+    "throughput": ROOT / "docs" / "kube-scheduler.md",
+}
+"""Where each section stands."""
+
+
 def sections() -> dict[str, str]:
     """Markdown of each section, by the name in its markers."""
+    measured = read(RESULTS / "throughput.json")
     cards = {name: read(SERVICES / name / "artifact" / "card.json") for name in MODELS}
     return {
         "demo": demo(read(RESULTS / "demo.json")),
         "latency": latency(read(RESULTS / "latency.json")),
         "models": "\n".join((*MODEL_HEAD, *(row(cards[name]) for name, row in MODELS.items()))),
+        "throughput-summary": summary.in_words(measured["rows"]),
+        "throughput": throughput(measured),
     }
+
+
+def throughput(results: Read) -> str:
+    """Pods a second of each setup, and the machine that measured."""
+    return "\n".join(
+        [summary.table(results["rows"]), "", f"Medians of {rounds(results)} alternated rounds. {machine_line(results)}"]
+    )
+
+
+def rounds(results: Read) -> int:
+    """Rounds of the setup that was measured least."""
+    counts = Counter((row["nodes"], row["setup"]) for row in results["rows"])
+    return min(counts.values())
 
 
 def latency(results: Read) -> str:
@@ -53,15 +82,23 @@ def latency(results: Read) -> str:
         fixed = "".join(f" {at[rate]['p99_ms']:.1f} |" for rate in rates)
         share = min(row["scored_share"] for row in same)
         lines.append(f"| {closed['case']} | {closed['nodes']:,} | {times} |{fixed} {share:.1%} |")
-    return "\n".join([*lines, "", machine_line(results["machine"])])
+    return "\n".join([*lines, "", latency_line(results)])
 
 
-def machine_line(machine: Read) -> str:
-    """What the figures hold for."""
+def latency_line(results: Read) -> str:
+    """How the latencies were measured."""
     return (
         "filter + prioritize of one pod, closed loop where no rate is given; every call names every node; the share is "
-        f"the lowest of the loads. All processes and the client on one machine: {machine['cpu']}, {machine['cores']} "
-        f"cores, {machine['memory_gib']:g} GiB, {machine['system']}, {machine['python']}; 1-minute load before: "
+        f"the lowest of the loads. {machine_line(results)}"
+    )
+
+
+def machine_line(results: Read) -> str:
+    """What figures hold for."""
+    machine = results["machine"]
+    return (
+        f"All processes and the client on one machine: {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['memory_gib']:g} GiB, {machine['system']}, {machine['python']}; 1-minute load before: "
         f"{machine['load_1m']:g}."
     )
 
@@ -146,16 +183,14 @@ def replaced(text: str, section: str, content: str) -> str:
 
 
 def main() -> int:
-    """Rewrite README.md; exit code 1 where it has no place for a section."""
-    readme = ROOT / "README.md"
-    text = readme.read_text("utf-8")
-    try:
-        for section, content in sections().items():
-            text = replaced(text, section, content)
-    except NoPlaceError as error:
-        print(f"README.md: {error}", file=sys.stderr)
-        return 1
-    readme.write_text(text, "utf-8")
+    """Rewrite the documents; exit code 1 where one has no place for a section."""
+    for section, content in sections().items():
+        page = PLACES[section]
+        try:
+            page.write_text(replaced(page.read_text("utf-8"), section, content), "utf-8")
+        except NoPlaceError as error:
+            print(f"{page.name}: {error}", file=sys.stderr)
+            return 1
     return 0
 
 
