@@ -17,7 +17,7 @@ from extender.inflight import Placement, decoder, encoder
 
 STREAM_LENGTH = 20000
 BLOCK_MS = 2000
-GATHER_S = 0.1
+GATHER_S = 0.05
 """Placements gathered for one append: every replica is woken by each, its own sender too."""
 
 
