@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up lab lab-down check test test-long test-train test-all bench table protos constraints clean
+.PHONY: help install demo up lab lab-down check test test-long test-train test-all bench bench-throughput table protos constraints clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -62,7 +62,11 @@ bench: $(STAMP) ## latencies, side by side; results in benchmarks/results
 	$(BIN)/python -m benchmarks.latency --nodes 100,1000,5000 --json benchmarks/results/latency.json
 	$(MAKE) table
 
-table: $(STAMP) ## README's tables from benchmarks/results
+bench-throughput: $(STAMP) ## pods a second with real kube-scheduler, an hour; results in benchmarks/results
+	$(BIN)/python -m benchmarks.throughput --json benchmarks/results/throughput.json --plot benchmarks/results/throughput.svg
+	$(MAKE) table
+
+table: $(STAMP) ## the documents' tables from benchmarks/results
 	$(BIN)/python -m benchmarks.table
 
 protos: $(STAMP) ## the committed stubs, again

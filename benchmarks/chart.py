@@ -20,7 +20,8 @@ def draw(rows: Rows, path: Path) -> None:
     panels = figure.subplots(1, len(sizes(rows)), sharey=True, squeeze=False)[0]
     for axes, nodes in zip(panels, sizes(rows), strict=True):
         panel(axes, rows, nodes, names)
-    figure.savefig(path, dpi=110)
+    undated = {"Date": None} if path.suffix == ".svg" else None
+    figure.savefig(path, dpi=110, metadata=undated)
 
 
 def panel(axes: Axes, rows: Rows, nodes: int, names: list[str]) -> None:
