@@ -20,7 +20,7 @@ from tests.lab.scheduler import EXAMPLES, Config, Scheduler, example
 
 NODES = 200
 PODS = 12
-MODULES = ("go-1.34.mod",)
+MODULES = ("go-1.35.mod", "go-1.34.mod")
 BUILD_S = 2400
 """The first test waits for the build: 8 minutes of both cores from empty caches, longer where they are shared."""
 
