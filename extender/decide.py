@@ -135,8 +135,28 @@ class Circumstances:
     removed: Sequence[str] = ()
 
 
-def record(pod: PodRequest, verdict: Verdict, around: Circumstances, top: int) -> Decision:
-    """The decision record of a verdict, with its `top` best nodes."""
+@dataclass(frozen=True)
+class Outline:
+    """What a record says of a verdict. It holds none of the verdict's lists and arrays, thousands of values each, so
+    that records waiting to be made cost no memory."""
+
+    nodes: int
+    unknown: int
+    neutral: str
+    step: Step
+    models: list[ModelPart]
+    top: list[ScoredNode]
+
+
+def outline(verdict: Verdict, top: int) -> Outline:
+    """A verdict's outline, with its `top` best nodes."""
+    models = [model_part(finding) for finding in verdict.findings]
+    unknown = int((verdict.rows < 0).sum())
+    return Outline(len(verdict.names), unknown, verdict.neutral, verdict.step, models, top_nodes(verdict, top))
+
+
+def record(pod: PodRequest, verdict: Outline, around: Circumstances) -> Decision:
+    """The decision record of a verdict."""
     neutral = verdict.neutral or ("shadow" if around.mode == "shadow" else "")
     decision = Decision(
         pod_uid=pod.uid,
@@ -146,15 +166,15 @@ def record(pod: PodRequest, verdict: Verdict, around: Circumstances, top: int) -
         verb=around.verb,
         mode=around.mode,
         replica=around.replica,
-        nodes=len(verdict.names),
+        nodes=verdict.nodes,
         neutral_reason=neutral,
         snapshot_version=around.snapshot_version,
         snapshot_age_s=around.snapshot_age_s,
         fallback=verdict.step.label,
-        models=[model_part(finding) for finding in verdict.findings],
-        top=top_nodes(verdict, top),
+        models=verdict.models,
+        top=verdict.top,
         removed=list(around.removed),
-        unknown_nodes=int((verdict.rows < 0).sum()),
+        unknown_nodes=verdict.unknown,
         took_ms={name: round(ms, 3) for name, ms in around.took_ms.items()},
     )
     return msgspec.structs.replace(decision, reason=in_words(decision))

@@ -9,7 +9,7 @@ from google.protobuf.json_format import ParseDict
 from berth.cluster.pods import PodRequest
 from berth.cluster.quantities import LARGEST
 from berth.decisions.record import Decision
-from extender.decide import Circumstances, best, empty, record
+from extender.decide import Circumstances, best, empty, outline, record
 from extender.state import State
 from extender.verbs import Verbs, unique
 from protos.berth.v1 import decision_pb2, placement_pb2, placement_pb2_grpc
@@ -43,7 +43,7 @@ class PlacementDoor(placement_pb2_grpc.PlacementServicer):
         view, age = self.state.view, self.state.age_s()
         version = view.snapshot.version if view is not None else 0
         around = Circumstances("score-nodes", self.state.controls.mode, self.state.replica, 0, version, age, {})
-        decision = record(pod, verdict, around, self.state.settings.records.top)
+        decision = record(pod, outline(verdict, self.state.settings.records.top), around)
         return placement_pb2.ScoreNodesResponse(scores=scores, decision=as_message(decision))
 
 

@@ -22,6 +22,7 @@ from extender.door import PlacementDoor
 from extender.drain import DrainingServer
 from extender.front import Front
 from extender.gathering import GatheringProtocol
+from extender.heap import reserve
 from extender.metrics import Metrics
 from extender.records import Recorder
 from extender.settings import ExtenderSettings
@@ -39,6 +40,8 @@ GRACE_S = 8
 START_FAILED = 3
 """Exit code, as uvicorn's own."""
 AGAIN_S = 1.0
+RESERVED_MIB = 12
+"""For small objects: between a quiet and the busiest moment at 5,000 nodes lie about 6."""
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -79,6 +82,7 @@ class Extender:
             server.add_insecure_port(address)
         await server.start()
         self.watchdog.start()
+        self.reserved = reserve(RESERVED_MIB)
         spare_the_collector()
         log.info(
             "listening on %s:%d, gRPC %d, %s, mode %s",

@@ -13,7 +13,7 @@ import numpy as np
 from berth.cluster.pods import PodRequest
 from extender import filter as guards
 from extender import rollout
-from extender.decide import Circumstances, Verdict, best, empty, judge, record
+from extender.decide import Circumstances, Verdict, best, empty, judge, outline, record
 from extender.records import Recorder
 from extender.retreat import Outcome
 from extender.scoring import Finding
@@ -138,9 +138,6 @@ class Verbs:
         mode = self.state.controls.mode
         self.state.metrics.step_of(verdict.step.label).inc()
         self._count(mode, verdict.neutral or "scored")
-        unknown = int((verdict.rows < 0).sum())
-        if unknown and view is not None:
-            self.state.metrics.unknown_nodes.inc(unknown)
         cause = self.state.judge.add(Outcome(verdict.step.is_fallback, verdict.neutral == "too-close", took["total"]))
         if cause:
             self.state.metrics.retreats.labels(cause).inc()
@@ -148,7 +145,10 @@ class Verbs:
         version = view.snapshot.version if view is not None else 0
         now_ms = int(time.time() * 1000.0)
         around = Circumstances(verb, mode, self.state.replica, now_ms, version, age, took)
-        self.recorder.offer(functools.partial(record, pod, verdict, around, self.state.settings.records.top))
+        told = outline(verdict, self.state.settings.records.top)
+        if told.unknown and view is not None:
+            self.state.metrics.unknown_nodes.inc(told.unknown)
+        self.recorder.offer(functools.partial(record, pod, told, around))
 
     def _removed(self, pod: PodRequest, memo: Memo) -> dict[str, str]:
         """Nodes that filter leaves out, with the reason; none in shadow."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from berth.decisions.record import decode, encode
-from extender.decide import Circumstances, Verdict, best, empty, judge, record
+from extender.decide import Circumstances, Verdict, best, empty, judge, outline, record
 from extender.inflight import Change
 from extender.ladder import Step
 from extender.scoring import Finding
@@ -125,7 +125,7 @@ def test_a_record_tells_the_parts_of_the_best_nodes_and_survives_json() -> None:
     seen = view()
     found = findings(seen, load=np.full((6, 6), 0.2), value=np.linspace(0, 1, 6), health="timeout")
     around = Circumstances("filter", "active", "r", 5, 7, 1.5, {"total": 1.23456})
-    made = record(pod(), verdict(seen, [*NAMES, "new"], found), around, 3)
+    made = record(pod(), outline(verdict(seen, [*NAMES, "new"], found), 3), around)
     assert decode(encode(made)) == made
     assert [n.node for n in made.top] == ["n5", "n4", "n3"]
     assert (made.top[0].score, made.top[0].health, made.unknown_nodes) == (10, None, 1)
@@ -139,7 +139,7 @@ def test_a_record_tells_the_parts_of_the_best_nodes_and_survives_json() -> None:
 def test_a_shadow_record_says_so_and_keeps_the_scores() -> None:
     seen = view()
     found = findings(seen, value=np.linspace(0, 1, 6))
-    made = record(pod(), verdict(seen, NAMES, found), Circumstances("filter", "shadow", "r", 5, 7, 1.5, {}), 3)
+    made = record(pod(), outline(verdict(seen, NAMES, found), 3), Circumstances("filter", "shadow", "r", 5, 7, 1.5, {}))
     assert made.neutral_reason == "shadow"
     assert made.top[0].score == 10
 
