@@ -77,7 +77,8 @@ UV_COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --g
 constraints: ## pinned requirements with hashes, again (needs uv)
 	$(UV_COMPILE) --extra extender --extra telemetry --extra cli --extra evaluation --extra benchmarks --extra check \
 		-o constraints/development.txt
-	$(UV_COMPILE) --extra extender --extra telemetry --extra training --extra check -o constraints/training.txt
+	$(UV_COMPILE) --extra extender --extra telemetry --extra training --extra benchmarks --extra check \
+		-o constraints/training.txt
 
 clean: ## remove what was made here
 	rm -rf $(VENV) $(TRAIN) .berth .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
