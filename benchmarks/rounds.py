@@ -23,7 +23,6 @@ from tests.lab.scheduler import Scheduler
 
 PAUSED_S = 600.0
 """Telemetry's own interval: snapshots come when a setup says."""
-WARM_UP = 100
 ROUND_S = 300.0
 ONE_CORE = "-one-core"
 
@@ -90,7 +89,6 @@ def one(stage: Stage, name: str, plan: Plan, number: int, nodes: int) -> Row:
     """One setup in one round."""
     setup = stage.setup(name)
     with stage.in_mode(setup):
-        bind_all(stage, setup, WARM_UP, f"w{number}", plan.one_core)
         before = stage.mesh.steps()
         cpu = cpu_s(setup.extender)
         binds, p99 = bind_all(stage, setup, plan.pods, f"r{number}", plan.one_core)

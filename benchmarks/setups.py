@@ -87,7 +87,8 @@ class Stage:
 
     @contextlib.contextmanager
     def in_mode(self, setup: Setup) -> Iterator[None]:
-        """Berth in the setup's mode, warm on a snapshot of its own; new ones meanwhile where the setup has them."""
+        """Berth in the setup's mode on a new snapshot; more of them meanwhile where the setup has them. The first
+        tenth of the pods, which no rate counts, warms it."""
         if not setup.mode:
             yield
             return

@@ -68,11 +68,13 @@ def add_views(app: FastAPI, state: State, recorder: Recorder) -> None:
     @app.get("/v1/report", tags=["decisions"])
     async def v1_report() -> dict[str, object]:
         """This replica's recent decisions, summed up."""
+        await recorder.caught_up()
         return report(recorder)
 
     @app.get("/v1/decisions", tags=["decisions"])
     async def v1_decisions(limit: int = Query(50, ge=1, le=1000, description="newest first")) -> Response:
         """This replica's newest decisions."""
+        await recorder.caught_up()
         return Response(b"[" + b",".join(recorder.newest(limit)) + b"]", media_type=JSON)
 
     @app.get("/v1/decisions/{uid}", tags=["decisions"])

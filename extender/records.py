@@ -6,6 +6,7 @@ A full queue drops records and counts them; it never delays a pod.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -26,6 +27,8 @@ OUTBOX = 100
 """Batches that wait for Redis."""
 GATHER_S = 0.2
 """Records gathered for one write: a write each costs more than the record."""
+PATIENCE_S = 0.5
+"""Who asks for records waits so long for those on their way."""
 
 
 class Recorder:
@@ -37,6 +40,7 @@ class Recorder:
         self.recent: OrderedDict[str, bytes] = OrderedDict()
         self.queue: asyncio.Queue[Callable[[], Decision]] = asyncio.Queue(settings.queue)
         self.outbox: asyncio.Queue[list[bytes]] = asyncio.Queue(OUTBOX)
+        self.asked = asyncio.Event()
         self._log = open_log(settings.log)
 
     def offer(self, make: Callable[[], Decision]) -> None:
@@ -50,15 +54,30 @@ class Recorder:
         """Write records until cancelled."""
         while True:
             batch = [await self.queue.get()]
-            await asyncio.sleep(GATHER_S)
+            await self._gather()
             while len(batch) < BATCH and not self.queue.empty():
                 batch.append(self.queue.get_nowait())
             lines = []
             for make in batch:
                 lines.append(self._keep(make()))
+                self.queue.task_done()
                 await asyncio.sleep(0)  # a waiting pod comes first
             self._write(lines)
             self._hand_on(lines)
+
+    async def _gather(self) -> None:
+        """Let more records come, unless somebody waits for them."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_S):
+                await self.asked.wait()
+        self.asked.clear()
+
+    async def caught_up(self) -> None:
+        """Returns when every record that was offered is kept, or after PATIENCE_S."""
+        self.asked.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await self.queue.join()
 
     def _keep(self, decision: Decision) -> bytes:
         """Keep the newest decision of each of the last pods. Returns its line."""
@@ -118,6 +137,7 @@ class Recorder:
 
     async def find(self, pod: str) -> Decision | None:
         """The newest decision for a pod, by uid or name: this replica's, then any replica's from Redis."""
+        await self.caught_up()
         kept = self.recent.get(pod)
         own = [kept] if kept is not None else self.newest(self.settings.recent)
         return decision_for(pod, own) or decision_for(pod, await self.read(self.settings.stream_length))

@@ -49,7 +49,8 @@ def replica(
     """An extender whose BERTH_EXTENDER__ variables are the mesh's but for `settings`; ended at the end. context: how
     it is talked to where the settings make it speak TLS."""
     port, grpc_port = free_ports(2)
-    own = {"SERVER__PORT": str(port), "SERVER__GRPC_PORT": str(grpc_port), "RECORDS__LOG": "", **settings}
+    own = {"SERVER__PORT": str(port), "SERVER__GRPC_PORT": str(grpc_port), "SERVER__DRAIN_S": "0", "RECORDS__LOG": ""}
+    own |= settings
     environment = {**os.environ, **ENVIRONMENT, **mesh.processes["extender"].environment}
     environment |= {f"BERTH_EXTENDER__{name}": value for name, value in own.items()}
     command = [sys.executable, "-m", "extender", *(["--config", str(config)] if config else [])]

@@ -125,15 +125,23 @@ def test_a_burst_does_not_herd(replay: Replay, caller: Caller, names: list[str])
     assert len(set(winners)) >= 6
 
 
+def test_a_record_is_there_as_soon_as_somebody_asks(replay: Replay, caller: Caller) -> None:
+    for _ in range(5):
+        asked = new()
+        assert caller.prioritize(asked, replay.names[:100]).status == 200
+        assert caller.call("GET", f"/v1/decisions/{asked['metadata']['uid']}").status == 200
+
+
 def test_in_health_at_least_99_of_100_answers_use_all_three_models(replay: Replay, caller: Caller) -> None:
     for attempt in range(4):  # another program's load may cost a round; the mesh's own may not cost all of them
         until(lambda: caller.get("/readyz")["status"] == "ok")
-        records = []
         for i in range(100):
             asked = new(cpu=f"{100 + 37 * i + attempt}m")
             caller.filter(asked, replay.names[:500])
             caller.prioritize(asked, replay.names[:500])
-            records.append(caller.decision(asked["metadata"]["uid"]))
+        caller.decision(asked["metadata"]["uid"])  # all before it are written too
+        records = caller.get("/v1/decisions?limit=100")
+        assert len({r["pod_uid"] for r in records}) == 100
         assert {m["model"] for r in records for m in r["models"]} == set(MODELS)
         full = [r for r in records if all(m["outcome"] in SCORED for m in r["models"])]
         if len(full) >= 99:

@@ -59,9 +59,9 @@ class Traffic:
 
 def test_below_300_mb_and_flat(large: Replay) -> None:
     traffic = Traffic(large)
-    traffic.send(1000, snapshot_every=200)
+    traffic.send(600, snapshot_every=150)
     settled = traffic.megabytes()
-    traffic.send(1000, snapshot_every=200)
+    traffic.send(600, snapshot_every=150)
     assert traffic.megabytes() < LIMIT_MB
     assert traffic.megabytes() - settled < 15.0
 

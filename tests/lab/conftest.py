@@ -24,9 +24,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.lab)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build before any test's time begins, and let the builder say so."""
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    wanted = any("program" in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and capture and not session.config.option.collectonly:
+        with capture.global_and_fixture_disabled():
+            binary()
+
+
 @pytest.fixture(scope="session")
 def program() -> Path:
-    """The lab's binary, built where it is not there yet."""
+    """The lab's binary."""
     return binary()
 
 

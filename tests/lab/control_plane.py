@@ -98,6 +98,7 @@ class ControlPlane:
             "endpoint-reconciler-type": "none",
             "max-requests-inflight": "3000",
             "max-mutating-requests-inflight": "1000",
+            "delete-collection-workers": "32",  # one by one, thousands of pods take long
         }
         server = self._keep(self.start("kube-apiserver", *as_flags(flags)))
         server.wait(self.credentials.authority_key.exists, "kube-apiserver")  # written after the whole certificate

@@ -133,7 +133,7 @@ def rolling(recorded: Replay) -> Iterator[Rolling]:
         made.close()
 
 
-@pytest.mark.parametrize("spread", ["connections", "requests"])
+@pytest.mark.parametrize("spread", ["connections", pytest.param("requests", marks=pytest.mark.long)])
 def test_a_rolling_restart_fails_no_call(empty: ControlPlane, rolling: Rolling, names: list[str], spread: str) -> None:
     flags = ["--each-request"] if spread == "requests" else []
     with (
