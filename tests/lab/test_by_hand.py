@@ -76,6 +76,7 @@ def test_up_outlives_its_command_schedules_pods_and_down_leaves_nothing(folder: 
     assert "nothing runs" in lab(folder, "down")
 
 
+@pytest.mark.long
 def test_nothing_outlives_a_killed_holder(folder: Path) -> None:
     lab(folder, "up", "--nodes", "5")
     holder = int(folder.with_suffix(".pid").read_text())
