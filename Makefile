@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up lab lab-down check test test-long test-train test-all bench bench-throughput table protos constraints clean
+.PHONY: help install demo up lab lab-down lint check test test-long test-train test-all bench bench-throughput table protos constraints clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,16 +31,18 @@ lab: $(STAMP) ## a Kubernetes control plane on this machine, in the background; 
 lab-down: $(STAMP) ## end it
 	$(BIN)/python -m tests.lab down
 
-check: $(STAMP) ## lint, types, floors, stubs, fast tests: under a minute
+lint: $(STAMP) ## lint, types, floors, stubs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python -m protos.generate --check
+
+check: lint ## that, and fast tests: under a minute
 	$(PYTEST) -q -m "not process and not mesh and not lab and not long and not train"
 
-test: check ## that, and everything a normal user's machine can run
-	$(PYTEST) -m "(process or mesh or lab) and not long and not train"
+test: lint ## that, and everything a normal user's machine can run: 8 minutes
+	$(PYTEST) -m "not long and not train"
 
 test-long: $(STAMP) ## full fault and memory lengths
 	$(PYTEST) -m "long and not train"

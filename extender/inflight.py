@@ -44,7 +44,8 @@ class Change:
 
 
 encoder = msgspec.json.Encoder()
-decoder = msgspec.json.Decoder(Placement)
+decoder = msgspec.json.Decoder(list[Placement])
+"""Of what is shared at once."""
 
 
 class Ledger:

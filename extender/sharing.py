@@ -6,6 +6,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from redis.exceptions import RedisError
@@ -28,6 +29,7 @@ class Sharing:
         self, store: SharedStore, replica: str, expire_s: float, on_other: Callable[[Placement], None]
     ) -> None:
         self.store, self.replica, self.expire_s, self.on_other = store, replica, expire_s, on_other
+        self.sender = replica.encode()
         self.outbox: asyncio.Queue[Placement] = asyncio.Queue(1000)
 
     def tell(self, placement: Placement) -> None:
@@ -44,11 +46,9 @@ class Sharing:
             await self.store.attempt(functools.partial(self._append, [first, *rest]), 1.0)
 
     async def _append(self, placements: list[Placement]) -> None:
-        pipe = self.store.client.pipeline(transaction=False)
-        for placement in placements:
-            raw = encoder.encode(placement)
-            pipe.xadd(INFLIGHT_STREAM, {b"p": raw}, maxlen=STREAM_LENGTH, approximate=True)
-        await pipe.execute()
+        """One entry for all, with its sender beside them, who need not read them again."""
+        entry: dict[Any, Any] = {b"r": self.sender, b"p": encoder.encode(placements)}  # its type is invariant
+        await self.store.client.xadd(INFLIGHT_STREAM, entry, maxlen=STREAM_LENGTH, approximate=True)
 
     async def follow(self) -> None:
         """Read what replicas append until cancelled, starting `expire_s` back."""
@@ -66,18 +66,20 @@ class Sharing:
         for _, entries in stream_entries(reply):
             for entry_id, fields in entries:
                 last = entry_id.decode()
-                self._take(fields.get(b"p", b""))
+                if fields.get(b"r") != self.sender:
+                    self._take(fields.get(b"p", b""))
         return last
 
     def _take(self, raw: bytes) -> None:
-        """Hand over one entry; what is no placement is passed over."""
+        """Hand over one entry; what holds no placements is passed over."""
         try:
-            placement = decoder.decode(raw)
+            placements = decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
-        fresh = 0.0 <= time.time() - placement.at + 5.0 <= self.expire_s + 5.0
-        if placement.replica != self.replica and fresh and placement.sane:
-            self.on_other(placement)
+        for placement in placements:
+            fresh = 0.0 <= time.time() - placement.at + 5.0 <= self.expire_s + 5.0
+            if placement.replica != self.replica and fresh and placement.sane:
+                self.on_other(placement)
 
 
 def stream_entries(reply: object) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:

@@ -11,7 +11,8 @@ SNAPSHOT_FENCE = "berth:{snapshot}:fence"
 SNAPSHOT_TTL_S = 3600
 
 INFLIGHT_STREAM = "berth:{inflight}"
-"""Stream of tentative placements, so that replicas count each other's: see `extender/inflight.py`."""
+"""Stream of tentative placements, so that replicas count each other's. Field `r`: the replica; `p`: a JSON array, see
+`extender/inflight.py`."""
 DECISIONS_STREAM = "berth:{decisions}"
 """Stream of decision records, field `d`: JSON of berth.decisions.record.Decision."""
 OVERRIDE = "berth:{override}"

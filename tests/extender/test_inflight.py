@@ -60,7 +60,7 @@ def test_a_placement_is_taken_back_unless_there_is_a_later_one() -> None:
 @given(st.floats(0, 1e5), st.floats(0, 1e5), st.integers(0, 64), st.integers(0, 1000), st.text())
 def test_a_placement_survives_redis(cpu: float, memory: float, gpus: int, milli: int, uid: str) -> None:
     made = placement_of(pod(uid=uid, cpu=cpu, memory=memory, gpus=gpus, gpu_milli=milli), "n1", 5.0, "r")
-    assert decoder.decode(encoder.encode(made)) == made
+    assert decoder.decode(encoder.encode([made])) == [made]
 
 
 @given(st.binary(max_size=60))
