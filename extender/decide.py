@@ -61,18 +61,23 @@ def judge(
 ) -> Verdict:
     """Parts, totals and integers for these nodes. spread: cost of a pod in flight (0 switches it off)."""
     rows = view.snapshot.rows(names)
-    if not (rows >= 0).any():
+    unknown = rows < 0
+    number_unknown = np.count_nonzero(unknown)
+    if number_unknown == rows.size:
         return empty(names, "no-known-node", findings)
-    parts = parts_of(view, pod, rows, findings, scoring.usage_of_request)
+    parts, in_flight = parts_of(view, pod, rows, findings, scoring.usage_of_request), view.in_flight.take(rows)
+    if number_unknown:
+        parts = {name: np.where(unknown, np.float32(np.nan), part) for name, part in parts.items()}
+        in_flight = np.where(unknown, np.float32(0.0), in_flight)
+    parts = {name: part for name, part in parts.items() if not np.isnan(part).all()}
     usable = {name: part for name, part in parts.items() if weights.get(name, 0.0) > 0.0}
     if not usable:
         return empty(names, "no-models", findings)
-    in_flight = np.where(rows >= 0, view.in_flight[rows], np.float32(0.0))
     totals = combine(usable, dict(weights))
     if not pod.gpus:
         totals = spread_out(totals, in_flight, spread)
-    if (rows < 0).any():  # pods in flight there are not counted: it must not win because of that
-        totals = np.where(rows < 0, np.median(totals[rows >= 0]), totals).astype(np.float32)
+    if number_unknown:  # pods in flight there are not counted: it must not win because of that
+        totals = np.where(unknown, np.median(totals[~unknown]), totals).astype(np.float32)
     scores = integers(totals, scoring.min_spread)
     taken = step([f.outcome for f in findings], aged)
     return Verdict(names, rows, parts, totals, scores, in_flight, findings, taken, why_neutral(scores))
@@ -88,28 +93,23 @@ def why_neutral(scores: Ints) -> str:
 def parts_of(
     view: ClusterView, pod: PodRequest, rows: Ints, findings: Sequence[Finding], usage_of_request: float
 ) -> dict[str, Floats]:
-    """The parts that have a value for at least one node: float32 [nodes], NaN for unknown ones."""
-    unknown = rows < 0
-    some_unknown = bool(unknown.any())
+    """What the models say of these rows: float32 [nodes]; row -1 gets what is said of some other."""
     parts = {}
     for finding in findings:
         if finding.scores is None:
             continue
         if finding.scores.peak is not None:
-            part = headroom(finding.scores.peak[rows], added_load(view, pod, rows, usage_of_request))
+            part = headroom(finding.scores.peak.take(rows, axis=0), added_load(view, pod, rows, usage_of_request))
         else:
-            part = finding.scores.values[rows, 0]
-        if some_unknown:
-            part = np.where(unknown, np.float32(np.nan), part)
-        if not np.isnan(part).all():
-            parts[PART_OF[finding.model]] = part
+            part = finding.scores.values[:, 0].take(rows)
+        parts[PART_OF[finding.model]] = part
     return parts
 
 
 def added_load(view: ClusterView, pod: PodRequest, rows: Ints, usage_of_request: float) -> Floats:
     """float32 [nodes, 2]: share of CPU and memory that this pod and the pods in flight are expected to use."""
     asked = np.array([pod.cpu * usage_of_request, pod.memory * usage_of_request], dtype=np.float32)
-    added: Floats = asked * view.per_unit[rows] + view.usage[rows]
+    added: Floats = asked * view.per_unit.take(rows, axis=0) + view.usage.take(rows, axis=0)
     return added
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from extender.errors import InvalidError, TooLargeError, UndecodableError
+from extender.gathering import once_answered
 from extender.state import State
 from extender.verbs import Verbs
 from extender.wire import Arguments, decode, filter_answer, filter_error, priorities
@@ -59,9 +60,13 @@ class Front:
             return
         started = time.perf_counter()
         content, code = await self.respond(verb, scope, receive)
-        self.seconds[verb.name].observe(time.perf_counter() - started)
-        self.state.metrics.answer_of(verb.name, str(code)).inc()
+        once_answered(self.count, verb.name, code, time.perf_counter() - started)
         await reply(send, content, code)
+
+    def count(self, verb: str, code: int, seconds: float) -> None:
+        """Enter an answer into the metrics."""
+        self.seconds[verb].observe(seconds)
+        self.state.metrics.answer_of(verb, str(code)).inc()
 
     async def respond(self, verb: Verb, scope: Scope, receive: Receive) -> tuple[bytes, int]:
         """Body and status of an answer. No exception text leaves: what went wrong is in the log."""

@@ -7,6 +7,8 @@ cores that its own work needs.
 from __future__ import annotations
 
 import asyncio
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -47,3 +49,10 @@ class GatheringProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
         super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]
+
+
+def once_answered(account: Callable[..., object], *arguments: object) -> None:
+    """Call it when the answer that is being made has been sent, which is in the next turn of the event loop:
+    kube-scheduler waits for answers, not for accounts."""
+    loop = asyncio.get_running_loop()
+    loop.call_soon(functools.partial(loop.call_soon, account, *arguments))

@@ -25,5 +25,6 @@ def headroom(peak: Floats, added: Floats) -> Floats:
     peak: float32 [nodes, 2] of `peaks`; added: float32 [nodes, 2], share of allocatable that this pod and the
     pods in flight are expected to use there. NaN where the forecast is missing.
     """
-    left: Floats = np.clip(np.float32(1.0) - (peak + added).max(axis=1), 0.0, 1.0)
-    return left
+    load = peak + added
+    left: Floats = np.float32(1.0) - np.maximum(load[:, 0], load[:, 1])  # .max(axis=1) of two columns takes longer
+    return np.minimum(np.maximum(left, np.float32(0.0)), np.float32(1.0))

@@ -6,7 +6,7 @@ import functools
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from berth.cluster.pods import PodRequest
 from extender import filter as guards
 from extender import rollout
 from extender.decide import Circumstances, Verdict, best, empty, judge, outline, record
+from extender.gathering import once_answered
 from extender.records import Recorder
 from extender.retreat import Outcome
 from extender.scoring import Finding
@@ -23,17 +24,20 @@ from extender.wire import Arguments, filter_answer, priorities
 
 MEMO_S = 10.0
 MEMO_PODS = 4096
+NAMED = 100
+"""Removed nodes that a record names at most."""
 NOT_RECORDED = (rollout.NOT_OPTED_IN, rollout.MODE_OFF)
 
 
 @dataclass(frozen=True)
 class Memo:
-    """What filter found for a pod, for prioritize to answer from. at: monotonic seconds."""
+    """What filter found for a pod, for prioritize to answer from, and what to say of it. at: monotonic seconds."""
 
     verdict: Verdict
     view: ClusterView | None
     at: float
     aged: bool
+    around: Circumstances
 
 
 class Verbs:
@@ -51,6 +55,7 @@ class Verbs:
             return filter_answer(call, {})
         memo = await self._decide(call.pod, call.distinct, "filter")
         removed = self._removed(call.pod, memo)
+        once_answered(self._account, call.pod, memo, list(removed)[:NAMED])
         if len(memo.verdict.names) == 1:  # prioritize will not be called
             self._reserve(call.pod, memo.verdict, memo.verdict.names[0])
         return filter_answer(call, removed)
@@ -72,7 +77,9 @@ class Verbs:
             return None
         memo = self._recall(pod)
         if memo is None:
-            return (await self._decide(pod, names, "prioritize")).verdict
+            memo = await self._decide(pod, names, "prioritize")
+            once_answered(self._account, pod, memo, [])
+            return memo.verdict
         if memo.view is None or memo.verdict.names is names or list(memo.verdict.names) == list(names):
             return memo.verdict if len(memo.verdict.names) == len(names) else empty(names, memo.verdict.neutral)
         return self._judge(memo.view, pod, names, memo.verdict.findings, memo.aged)
@@ -88,7 +95,7 @@ class Verbs:
         return reason
 
     async def _decide(self, pod: PodRequest, names: Sequence[str], verb: str) -> Memo:
-        """Find scores, judge, record, and remember for the other verb."""
+        """Find scores, judge, and remember for the other verb."""
         started = time.perf_counter()
         self.state.withdraw(pod.uid)
         view, age = self.state.view, self.state.age_s()
@@ -106,10 +113,12 @@ class Verbs:
         took = {"total": (time.perf_counter() - started) * 1000.0}
         if findings:
             took["find"] = (found - started) * 1000.0
-        memo = Memo(verdict, view if findings else None, time.monotonic(), aged)
+        version = view.snapshot.version if view is not None else 0
+        now_ms = int(time.time() * 1000.0)
+        around = Circumstances(verb, self.state.controls.mode, self.state.replica, now_ms, version, age, took)
+        memo = Memo(verdict, view if findings else None, time.monotonic(), aged, around)
         if verb == "filter":
             self._remember(pod, memo)
-        self._account(pod, verdict, verb, took, view, age)
         return memo
 
     def _judge(
@@ -125,30 +134,20 @@ class Verbs:
         weights = self.state.controls.weights
         return judge(view, pod, names, findings, weights, settings.scoring, spread, aged)
 
-    def _account(
-        self,
-        pod: PodRequest,
-        verdict: Verdict,
-        verb: str,
-        took: dict[str, float],
-        view: ClusterView | None,
-        age: float | None,
-    ) -> None:
+    def _account(self, pod: PodRequest, memo: Memo, removed: list[str]) -> None:
         """Count, judge the last window, and record."""
-        mode = self.state.controls.mode
+        verdict, around = memo.verdict, memo.around
         self.state.metrics.step_of(verdict.step.label).inc()
-        self._count(mode, verdict.neutral or "scored")
-        cause = self.state.judge.add(Outcome(verdict.step.is_fallback, verdict.neutral == "too-close", took["total"]))
+        self._count(around.mode, verdict.neutral or "scored")
+        flat = verdict.neutral == "too-close"
+        cause = self.state.judge.add(Outcome(verdict.step.is_fallback, flat, around.took_ms["total"]))
         if cause:
             self.state.metrics.retreats.labels(cause).inc()
             log.error("going back to shadow: %s out of limits over the last window", cause)
-        version = view.snapshot.version if view is not None else 0
-        now_ms = int(time.time() * 1000.0)
-        around = Circumstances(verb, mode, self.state.replica, now_ms, version, age, took)
         told = outline(verdict, self.state.settings.records.top)
-        if told.unknown and view is not None:
+        if told.unknown and around.snapshot_version:
             self.state.metrics.unknown_nodes.inc(told.unknown)
-        self.recorder.offer(functools.partial(record, pod, told, around))
+        self.recorder.offer(functools.partial(record, pod, told, replace(around, removed=removed)))
 
     def _removed(self, pod: PodRequest, memo: Memo) -> dict[str, str]:
         """Nodes that filter leaves out, with the reason; none in shadow."""

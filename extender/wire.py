@@ -92,8 +92,10 @@ def decode(body: bytes) -> Arguments:
 def name_list(raw: bytes) -> tuple[list[str], msgspec.Raw]:
     """Each name once, in order, and their JSON: as it came where none is repeated. Raises msgspec's errors."""
     names = names_decoder.decode(raw)
+    if len(set(names)) == len(names):
+        return names, msgspec.Raw(raw)
     once = list(dict.fromkeys(names))
-    return once, msgspec.Raw(raw if len(once) == len(names) else encoder.encode(once))
+    return once, msgspec.Raw(encoder.encode(once))
 
 
 recent_name_list = lru_cache(maxsize=8)(name_list)

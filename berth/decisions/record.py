@@ -32,7 +32,8 @@ class ScoredNode(msgspec.Struct, frozen=True):
 
 class Decision(msgspec.Struct, frozen=True):
     """pod_* name the pod; decided_ms is unix milliseconds; fallback is a step of the ladder; neutral_reason is ''
-    where the answer carried scores; took_ms holds the time of each step in milliseconds."""
+    where the answer carried scores; removed names nodes that filter left out, at most 100; took_ms holds the time of
+    each step in milliseconds."""
 
     pod_uid: str
     pod_namespace: str

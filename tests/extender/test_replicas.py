@@ -91,6 +91,7 @@ def test_guards_remove_the_worst_name_them_and_never_more_than_the_share(replay:
         assert set(answer["NodeNames"]) | set(answer["FailedNodes"]) == set(names)
         assert not set(answer["NodeNames"]) & set(answer["FailedNodes"])
         assert all("Berth" in why for why in answer["FailedNodes"].values())
+        assert set(running.caller.decision(asked["metadata"]["uid"])["removed"]) == set(answer["FailedNodes"])
         assert set(scores_of(running.caller.prioritize(asked, answer["NodeNames"]))) == set(answer["NodeNames"])
         alone = running.caller.filter(pod(next(UIDS)), names[:1]).json
         assert (alone["NodeNames"], alone["FailedNodes"]) == (names[:1], {})
