@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import http.client
+import itertools
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,9 @@ FAILED = {
     "prioritize": "Failed to run extender's priority function",
 }
 """kube-scheduler's words in its log (pkg/scheduler/schedule_one.go)."""
+
+NUMBERS = itertools.count()
+"""Name folders and logs: a port may come again."""
 
 Config = dict[str, Any]
 
@@ -68,7 +72,8 @@ class Scheduler:
         program: Path | None = None,
     ) -> None:
         self.port = free_port()
-        folder = plane.folder / f"{name}-{self.port}"
+        label = f"{name}-{next(NUMBERS)}"
+        folder = plane.folder / label
         folder.mkdir(parents=True)
         path = folder / "config.yaml"
         path.write_text(yaml.safe_dump(reaching(plane, config, elect)), "utf-8")
@@ -86,7 +91,7 @@ class Scheduler:
         self.token = plane.credentials.token
         # A program of the caller's is nothing but a kube-scheduler.
         command = [str(program)] if program else [str(plane.program), "kube-scheduler"]
-        self.process = LabProcess([*command, *as_flags(flags)], plane.folder / "logs" / f"{name}-{self.port}.log")
+        self.process = LabProcess([*command, *as_flags(flags)], plane.folder / "logs" / f"{label}.log")
 
     def __enter__(self) -> Scheduler:
         self.process.wait(lambda: self.get("/readyz") == "ok", "kube-scheduler")
