@@ -41,7 +41,7 @@ lint: $(STAMP) ## lint, types, floors, stubs
 check: lint ## that, and fast tests: under a minute
 	$(PYTEST) -q -m "not process and not mesh and not lab and not long and not train"
 
-test: lint ## that, and everything a normal user's machine can run: 8 minutes
+test: lint ## that, and everything a normal user's machine can run: 9 minutes
 	$(PYTEST) -m "not long and not train"
 
 test-long: $(STAMP) ## full fault and memory lengths
