@@ -28,10 +28,12 @@ PART_OF = {"load-predictor": "headroom", "placement-scorer": "placement", "anoma
 @dataclass(frozen=True)
 class Verdict:
     """What was found for a pod's nodes. scores: int32 [nodes] in 0 to 10, also where the answer will be neutral
-    (shadow). neutral: why the scores must not be answered, or ''. Arrays are in the order of `names`."""
+    (shadow). unknown: how many nodes the snapshot does not have. neutral: why the scores must not be answered, or ''.
+    Arrays are in the order of `names`."""
 
     names: Sequence[str]
     rows: Ints
+    unknown: int
     parts: Mapping[str, Floats]
     totals: Floats
     scores: Ints
@@ -45,8 +47,8 @@ def empty(names: Sequence[str], reason: str, findings: Sequence[Finding] = ()) -
     """A verdict that decides nothing."""
     zeros = np.zeros(len(names), dtype=np.float32)
     none = np.zeros(len(names), dtype=np.int32)
-    rows = none - 1 if reason == "no-known-node" else none
-    return Verdict(names, rows, {}, zeros, none, zeros, findings, Step.NEUTRAL, reason)
+    unknown = len(names) if reason == "no-known-node" else 0
+    return Verdict(names, none, unknown, {}, zeros, none, zeros, findings, Step.NEUTRAL, reason)
 
 
 def judge(
@@ -62,25 +64,30 @@ def judge(
     """Parts, totals and integers for these nodes. spread: cost of a pod in flight (0 switches it off)."""
     rows = view.snapshot.rows(names)
     unknown = rows < 0
-    number_unknown = np.count_nonzero(unknown)
-    if number_unknown == rows.size:
+    strangers = int(np.count_nonzero(unknown))
+    if strangers == rows.size:
         return empty(names, "no-known-node", findings)
     parts, in_flight = parts_of(view, pod, rows, findings, scoring.usage_of_request), view.in_flight.take(rows)
-    if number_unknown:
+    if strangers:
         parts = {name: np.where(unknown, np.float32(np.nan), part) for name, part in parts.items()}
         in_flight = np.where(unknown, np.float32(0.0), in_flight)
     parts = {name: part for name, part in parts.items() if not np.isnan(part).all()}
-    usable = {name: part for name, part in parts.items() if weights.get(name, 0.0) > 0.0}
-    if not usable:
+    totals = totals_of(parts, weights, in_flight, 0.0 if pod.gpus else spread)
+    if totals is None:
         return empty(names, "no-models", findings)
-    totals = combine(usable, dict(weights))
-    if not pod.gpus:
-        totals = spread_out(totals, in_flight, spread)
-    if number_unknown:  # pods in flight there are not counted: it must not win because of that
+    if strangers:  # pods in flight there are not counted: it must not win because of that
         totals = np.where(unknown, np.median(totals[~unknown]), totals).astype(np.float32)
     scores = integers(totals, scoring.min_spread)
     taken = step([f.outcome for f in findings], aged)
-    return Verdict(names, rows, parts, totals, scores, in_flight, findings, taken, why_neutral(scores))
+    return Verdict(names, rows, strangers, parts, totals, scores, in_flight, findings, taken, why_neutral(scores))
+
+
+def totals_of(
+    parts: Mapping[str, Floats], weights: Mapping[str, float], in_flight: Floats, spread: float
+) -> Floats | None:
+    """float32 [nodes]: the parts combined, less what the pods in flight cost; None where no part has weight."""
+    usable = {name: part for name, part in parts.items() if weights.get(name, 0.0) > 0.0}
+    return spread_out(combine(usable, dict(weights)), in_flight, spread) if usable else None
 
 
 def why_neutral(scores: Ints) -> str:
@@ -151,8 +158,7 @@ class Outline:
 def outline(verdict: Verdict, top: int) -> Outline:
     """A verdict's outline, with its `top` best nodes."""
     models = [model_part(finding) for finding in verdict.findings]
-    unknown = int((verdict.rows < 0).sum())
-    return Outline(len(verdict.names), unknown, verdict.neutral, verdict.step, models, top_nodes(verdict, top))
+    return Outline(len(verdict.names), verdict.unknown, verdict.neutral, verdict.step, models, top_nodes(verdict, top))
 
 
 def record(pod: PodRequest, verdict: Outline, around: Circumstances) -> Decision:

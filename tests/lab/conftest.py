@@ -27,10 +27,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build before any test's time begins, and let the builder say so."""
     capture = session.config.pluginmanager.getplugin("capturemanager")
-    wanted = any("program" in getattr(item, "fixturenames", ()) for item in session.items)
-    if wanted and capture and not session.config.option.collectonly:
+    if capture and not session.config.option.collectonly:
         with capture.global_and_fixture_disabled():
-            binary()
+            for module in modules(session.items):
+                binary(module)
+
+
+def modules(items: list[pytest.Item]) -> list[str]:
+    """Module files whose binaries these tests need."""
+    current = {"go.mod" for item in items if "program" in getattr(item, "fixturenames", ())}
+    parameters = [
+        item.callspec.params for item in items if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+    ]
+    older = {str(given["older"]) for given in parameters if "older" in given}
+    return [*current, *sorted(older)]
 
 
 @pytest.fixture(scope="session")
