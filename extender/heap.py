@@ -9,6 +9,19 @@ from __future__ import annotations
 
 import ctypes
 
+LARGE = 128 * 1024
+"""Bytes from which a block has pages of its own, glibc's default: unless it is set, the first large block that is
+freed raises it, and from then on arrays lie between small objects and leave holes of all sizes."""
+M_MMAP_THRESHOLD = -3
+"""Source: malloc.h of glibc."""
+
+
+def keep_large_apart() -> None:
+    """glibc's mallopt(3). Nothing where the C library has none."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE)
+
 
 def trim() -> None:
     """glibc's malloc_trim(3): milliseconds, without the interpreter's lock. Nothing where the C library has none."""

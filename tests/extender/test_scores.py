@@ -32,11 +32,15 @@ def parts(replay: Replay, caller: Caller, names: list[str], **asks: Any) -> dict
 
 @pytest.fixture(scope="module")
 def calm(replay: Replay) -> Iterator[list[str]]:
-    """Nodes without GPU, moderately loaded: room in both directions. Records keep all of them; nothing is reserved."""
+    """Nodes without GPU, moderately loaded: room in both directions. Records keep all of them; nothing is reserved,
+    and what earlier tests have placed, which nothing here lets expire, lies elsewhere."""
     names = [n["name"] for n in replay.nodes if not n["gpu_free"] and n["cpu_requested"] < 0.6 * n["cpu_allocatable"]]
     replay.publish()
     with replay.override(mode="shadow"):
-        yield names[:AROUND]
+        told = [parts(replay, replay.caller, names[at : at + AROUND]) for at in range(0, len(names), AROUND)]
+        free = [name for some in told for name, part in some.items() if not part["in_flight"]]
+        assert len(free) >= AROUND
+        yield sorted(free, key=replay.row_of.__getitem__)[:AROUND]
 
 
 @contextmanager
@@ -69,8 +73,7 @@ def rank(of: dict[str, dict[str, Any]], node: str) -> int:
 
 
 def test_a_lower_load_raises_headroom(replay: Replay, caller: Caller, calm: list[str]) -> None:
-    before = [n for n in parts(replay, caller, calm).values() if not n["in_flight"]]  # whose load is all recorded
-    busiest = min(before, key=lambda n: n["headroom"])
+    busiest = min(parts(replay, caller, calm).values(), key=lambda n: n["headroom"])
     with disturbed(replay, "load", busiest["node"], 6, cpu=0.02, memory=0.02):
         during = parts(replay, caller, calm)
     assert during[busiest["node"]]["headroom"] > busiest["headroom"] + 0.1
@@ -96,8 +99,7 @@ def test_a_larger_pod_leaves_less_headroom_and_another_placement_value(
     large = parts(replay, caller, calm, cpu="12", memory="48Gi")
     assert all(large[n]["headroom"] <= small[n]["headroom"] for n in calm)
     assert sum(large[n]["headroom"] < small[n]["headroom"] for n in calm) > AROUND // 2
-    # The scorer learned that some nodes are as good for both.
-    assert sum(abs(large[n]["placement"] - small[n]["placement"]) > 0.01 for n in calm) > AROUND // 4
+    assert sum(abs(large[n]["placement"] - small[n]["placement"]) > 0.01 for n in calm) > 3 * AROUND // 4
     assert all(large[n]["health"] == small[n]["health"] for n in calm)
 
 
