@@ -1,13 +1,16 @@
 """Memory that stays where it is: what is freed goes back to the system, what the busiest moment needs is taken early.
 
 A snapshot's arrays are made and freed every few seconds beside thousands of small objects; the C allocator keeps the
-highest mark of all of it. Asked to trim, it keeps what is in use. Python's own allocator of small objects cannot be
-asked: it grows by an arena of 1 MiB whenever a moment is busier than all before, over hours, which looks like a leak.
+highest mark of all of it. Asked to trim, it keeps what is in use. Two others cannot be asked, and grow for hours as
+if something leaked: Python's own allocator of small objects, by an arena of 1 MiB whenever a moment is busier than
+all before, and numpy's store of small arrays, by a few blocks whenever an array has a size not seen so often.
 """
 
 from __future__ import annotations
 
 import ctypes
+
+import numpy as np
 
 LARGE = 128 * 1024
 """Bytes from which a block has pages of its own, glibc's default: unless it is set, the first large block that is
@@ -40,3 +43,16 @@ def reserve(mebibytes: int) -> list[bytes]:
     """Take arenas for small objects and free them but for a block each, by which they stay. Keep what it returns."""
     blocks = [bytes(BLOCK - 40) for _ in range(mebibytes * ARENA // BLOCK)]
     return blocks[:: ARENA // BLOCK // 2]
+
+
+SMALL_ARRAY = 1024
+"""numpy keeps freed data below so many bytes, by its exact size. Source: numpy/_core/src/multiarray/alloc.c."""
+KEPT = 7
+"""Blocks that it keeps of each size."""
+
+
+def fill_small_arrays() -> None:
+    """Fill numpy's store, 3.7 MB: it fills by itself, as a request for a changed number of rows is a size of its own,
+    but over a hundred thousand pods."""
+    for size in range(1, SMALL_ARRAY):
+        _ = [np.empty(size, dtype=np.uint8) for _ in range(KEPT)]

@@ -22,7 +22,7 @@ from extender.door import PlacementDoor
 from extender.drain import DrainingServer
 from extender.front import Front
 from extender.gathering import GatheringProtocol
-from extender.heap import keep_large_apart, reserve
+from extender.heap import fill_small_arrays, keep_large_apart, reserve
 from extender.metrics import Metrics
 from extender.records import Recorder
 from extender.settings import ExtenderSettings
@@ -83,6 +83,7 @@ class Extender:
         await server.start()
         self.watchdog.start()
         keep_large_apart()
+        fill_small_arrays()
         self.reserved = reserve(RESERVED_MIB)
         spare_the_collector()
         log.info(
