@@ -103,6 +103,7 @@ def running(nodes: int, interval_s: float, data_dir: Path) -> Iterator[Mesh]:
     """A mesh of its own, ended on leaving. Raises MeshError."""
     data_dir.mkdir(parents=True, exist_ok=True)
     arguments = ["--ports", "auto", "--data-dir", str(data_dir), "--nodes", str(nodes), "--interval", str(interval_s)]
+    arguments.append("--no-restart")  # who stops a process wants it to stay so
     with (data_dir / "up.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", BERTH, "up", *arguments], stdout=log, stderr=subprocess.STDOUT

@@ -23,8 +23,6 @@ NEW_CLASSES = ("cold", "model-stalled", "redis-down")
 VERBS = ("filter", "prioritize", "sum")
 WARM_UP = 30
 """Pods sent before a run: the first ones find connections closed and classes unknown."""
-LEAD_S = 2.0
-"""In new-snapshot: before the first snapshot, and after the last."""
 PAUSED_S = 600.0
 """Telemetry's own interval: longer than a run, so that snapshots come when the case says."""
 
@@ -34,7 +32,7 @@ Tell = Callable[[str], None]
 @dataclass(frozen=True)
 class Plan:
     """What is measured. rates: pods a second beside the closed loop. calls, seconds: a run ends at the first of them.
-    every_s: between the two snapshots of new-snapshot."""
+    every_s: between the two snapshots of new-snapshot. lead_s: before the first of them, and after the last."""
 
     nodes: tuple[int, ...]
     rates: tuple[float, ...]
@@ -42,6 +40,7 @@ class Plan:
     calls: int
     seconds: float
     every_s: float
+    lead_s: float = 2.0
 
     @property
     def loads(self) -> tuple[float | None, ...]:
@@ -109,7 +108,7 @@ class Bench:
         self.drive("warm", None, WARM_UP, 10.0)
         self.mesh.fresh_snapshot()
         if case == "new-snapshot":
-            seconds = self.plan.every_s + 2.0 * LEAD_S
+            seconds = self.plan.every_s + 2.0 * self.plan.lead_s
             return self.measured(case, rate, 0, seconds, self.publishing())
         disturbed = self.mesh.stopped(STOPPED[case]) if case in STOPPED else contextlib.nullcontext()
         return self.measured(case, rate, self.plan.calls, self.plan.seconds, disturbed)
@@ -135,8 +134,9 @@ class Bench:
 
     @contextlib.contextmanager
     def publishing(self) -> Iterator[None]:
-        """Two snapshots, `every_s` apart, the first after LEAD_S."""
-        timers = [threading.Timer(after, self.mesh.publish) for after in (LEAD_S, LEAD_S + self.plan.every_s)]
+        """Two snapshots, `every_s` apart, the first after `lead_s`."""
+        first = self.plan.lead_s
+        timers = [threading.Timer(after, self.mesh.publish) for after in (first, first + self.plan.every_s)]
         for timer in timers:
             timer.start()
         try:

@@ -25,6 +25,7 @@ Redis = Annotated[str | None, typer.Option(help="an existing Redis; without it a
 PortChoice = Annotated[
     str, typer.Option("--ports", help="'settings' or 'auto' (free loopback ports)", metavar="CHOICE")
 ]
+Restart = Annotated[bool, typer.Option(help="start again what ends, and end what hangs; or leave it to be looked at")]
 
 COLOURS = {
     "extender": "cyan", "telemetry": "green", "load-predictor": "blue", "placement-scorer": "magenta",
@@ -40,11 +41,13 @@ def up(
     redis_url: Redis = None,
     ports: PortChoice = "settings",
     data_dir: DataDir = Path(".berth"),
+    restart: Restart = True,
 ) -> None:
     """Start the extender, the three models, telemetry and Valkey, and keep them running.
 
     The nodes and their load are recorded: no cluster is needed. It is ready when every process is; one that dies is
-    started again; Ctrl-C ends all. `.berth/mesh.json` says where each process listens.
+    started again, and one that answers nothing for 8 s is ended first. `.berth/mesh.json` says where each process
+    listens. Ctrl-C ends all.
 
     Examples:
 
@@ -53,6 +56,8 @@ def up(
       berth up --nodes 200 --interval 5 --ports auto
 
       berth up --config berth.yaml --redis-url redis://127.0.0.1:6379/0
+
+      berth up --no-restart
     """
     from cli.console import console
     from cli.supervisor import Mesh
@@ -62,7 +67,7 @@ def up(
     out = console()
     mesh = Mesh(
         config=config, data_dir=data_dir, auto_ports=ports == "auto", redis_url=redis_url, nodes=nodes,
-        interval_s=interval, seed=seed, echo=printer(out),
+        interval_s=interval, seed=seed, restart=restart, echo=printer(out),
     )  # fmt: skip
     end = threading.Event()
 

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.process
 
 
 @contextlib.contextmanager
-def up(folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+def up(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """A ready `berth up` and its mesh.json."""
-    arguments = ("up", "--ports", "auto", "--nodes", "20", "--data-dir", str(folder))
+    arguments = ("up", "--ports", "auto", "--nodes", "20", "--data-dir", str(folder), *more)
     output = (folder / "output").open("w")
     process = subprocess.Popen([*BERTH, *arguments], env=clean(), text=True, stdout=output, stderr=subprocess.STDOUT)
     try:
@@ -64,8 +64,12 @@ def test_ctrl_c_ends_all_in_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.mesh
-def test_children_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
-    with up(tmp_path) as (process, found):
+def test_without_restart_it_revives_nothing_and_killed_it_leaves_nothing(tmp_path: Path) -> None:
+    with up(tmp_path, "--no-restart") as (process, found):
+        psutil.Process(found["placement-scorer"]["pid"]).kill()
+        time.sleep(2.0)  # a restart would take a second
+        assert json.loads((tmp_path / "mesh.json").read_text()) == found
+        assert process.poll() is None
         process.kill()
         process.wait()
         end = time.monotonic() + 10
