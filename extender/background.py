@@ -40,14 +40,14 @@ async def keep_models(state: State, client: ModelClient) -> None:
         if client.breaker.open:
             if now >= client.breaker.probe_at:
                 await probe(state, client)
+        elif client.contract is not None and client.suspected.is_set():
+            await look_into(state, client)
         elif client.contract is None or client.outdated or now - read_at > CONTRACT_EVERY_S:
             before = client.contract
             if await read_contract(client):
                 read_at = now
                 if before != client.contract:
                     await meet(state, client)
-        elif client.suspected.is_set():
-            await look_into(state, client)
         client.suspected.clear()
         pause_s = client.breaker.probe_at - time.monotonic() if client.breaker.open else TICK_S
         with contextlib.suppress(TimeoutError):
@@ -55,8 +55,8 @@ async def keep_models(state: State, client: ModelClient) -> None:
 
 
 async def look_into(state: State, client: ModelClient) -> None:
-    """A pod has waited in vain: when the model does not answer a small question either, open its breaker now, so
-    that no further pod waits. A model that is only slow on a large one stays."""
+    """A pod has waited in vain, and others wait for less until this is known: when the model does not answer a small
+    question either, open its breaker now, so that none waits. A model that is only slow on a large one stays."""
     try:
         await ask_a_little(state, client, LOOK_TIMES * client.timeout_s)
     except ModelFailure:

@@ -87,6 +87,10 @@ class Answer:
     version: str
 
 
+DOUBTED = 0.4
+"""Share of its deadline that a model gets while a failure is looked into: enough for one that was late once."""
+
+
 class ModelClient:
     """One model service. `connect` comes first, on the loop that calls; every failure is a ModelFailure."""
 
@@ -100,6 +104,11 @@ class ModelClient:
         self._waiting: set[asyncio.Timeout] = set()
         self.breaker = Breaker(models.breaker_failures, models.breaker_probe_s, models.breaker_probe_max_s)
         self.target = endpoint.target
+
+    @property
+    def patience_s(self) -> float:
+        """How long a pod waits for it now."""
+        return self.timeout_s * (DOUBTED if self.suspected.is_set() else 1.0)
 
     def connect(self) -> None:
         """Open the channel; it connects when it is used."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable
@@ -64,6 +65,9 @@ class Scorer:
         if missing:
             asked = await self._fan_out(view, missing, representative)
             at_hand.update(asked)
+        placement = at_hand.get((PLACEMENT, key))
+        if placement is not None and placement.outcome in ("memory", "redis"):
+            self._refresh_soon(view, (PLACEMENT, key), representative)
         return [finding for finding in at_hand.values() if finding is not None]
 
     async def ahead(self, view: ClusterView) -> None:
@@ -88,30 +92,27 @@ class Scorer:
                 if finding.outcome not in ("fresh", "redis"):
                     return
 
-    def refresh_soon(self, view: ClusterView, pod: PodRequest) -> None:
-        """Ask again, off the request path, for the rows that pods in flight have changed for this pod's class.
+    def _refresh_soon(self, view: ClusterView, key: Key, pod: PodRequest) -> None:
+        """Ask again, off the request path, for the rows that pods in flight have changed since this pod's class was
+        asked: once for all pods of the class that come within a moment, and not for a class whose pods have ended.
 
         Until the answer is there pods are scored with the values before: their load and number count at once
         (`view.usage`, `view.in_flight`), so a few milliseconds of an old placement value herd nobody.
         """
-        representative = pod_class(pod)
-        key = (PLACEMENT, class_key(representative))
-        if key in view.scores and key not in self._refreshing and self.clients[PLACEMENT].enabled:
+        known = view.scores.get(key)
+        if known is not None and key not in self._refreshing and view.stale_rows(known).size:
             self._refreshing.add(key)
-            self._later(self._refresh(view, key, representative))
+            self._later(self._refresh(view, key, pod))
 
     async def _refresh(self, view: ClusterView, key: Key, pod: PodRequest) -> None:
         """Gather changes for a moment, then ask for the changed rows alone; on failure the old values stay."""
-        try:
-            while (known := view.get(key)) is not None and view.stale_rows(known).size:
-                await asyncio.sleep(self.settings.inflight.refresh_ms / 1000.0)
-                rows, clock = view.stale_rows(known), view.clock
+        await asyncio.sleep(self.settings.inflight.refresh_ms / 1000.0)
+        self._refreshing.discard(key)  # who comes while the model is asked may have changed more
+        known, clock = view.scores.get(key), view.clock
+        if known is not None and (rows := view.stale_rows(known)).size:
+            with contextlib.suppress(ModelFailure):
                 answer = await self._call(key, view, rows, pod, self.settings.models.ahead_ms / 1000.0, False)
                 known.update(rows, answer.values, clock)
-        except ModelFailure:
-            pass
-        finally:
-            self._refreshing.discard(key)
 
     def _remember(self, key: str, representative: PodRequest) -> None:
         self.recent_classes[key] = representative
@@ -129,7 +130,7 @@ class Scorer:
 
     async def _fan_out(self, view: ClusterView, wanted: list[Key], pod: PodRequest) -> dict[Key, Finding]:
         """Ask for all that is missing at once; what is late for the budget stands in or is missing."""
-        calls = {key: self._shared(view, key, pod, self.clients[key[0]].timeout_s) for key in wanted}
+        calls = {key: self._shared(view, key, pod, self.clients[key[0]].patience_s) for key in wanted}
         await asyncio.wait(calls.values(), timeout=self.settings.models.budget_ms / 1000.0)
         return {
             key: call.result() if call.done() else self._without_model(view, key, "budget", 0.0)

@@ -155,8 +155,6 @@ class State:
         if change is not None:
             self._change(change)
             self.sharing.tell(placement)
-        if self.view is not None:
-            self.scorer.refresh_soon(self.view, pod)
 
     def withdraw(self, uid: str) -> None:
         """A pod that is decided anew is not in its own way."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from extender import filter as guards
 from extender import rollout
 from extender.decide import Circumstances, Verdict, best, empty, judge, outline, record
 from extender.gathering import once_answered
+from extender.memos import Memo, Memos
 from extender.records import Recorder
 from extender.retreat import Outcome
 from extender.scoring import Finding
@@ -22,22 +22,9 @@ from extender.state import State, log
 from extender.view import ClusterView
 from extender.wire import Arguments, filter_answer, priorities
 
-MEMO_S = 10.0
-MEMO_PODS = 4096
 NAMED = 100
 """Removed nodes that a record names at most."""
 NOT_RECORDED = (rollout.NOT_OPTED_IN, rollout.MODE_OFF)
-
-
-@dataclass(frozen=True)
-class Memo:
-    """What filter found for a pod, for prioritize to answer from, and what to say of it. at: monotonic seconds."""
-
-    verdict: Verdict
-    view: ClusterView | None
-    at: float
-    aged: bool
-    around: Circumstances
 
 
 class Verbs:
@@ -45,7 +32,7 @@ class Verbs:
 
     def __init__(self, state: State, recorder: Recorder) -> None:
         self.state, self.recorder = state, recorder
-        self.memos: OrderedDict[str, Memo] = OrderedDict()
+        self.memos = Memos()
 
     async def filter(self, call: Arguments) -> bytes:
         """ExtenderFilterResult: all nodes, but those that the guards condemn."""
@@ -75,7 +62,7 @@ class Verbs:
         if reason:
             self._count("neutral", reason)
             return None
-        memo = self._recall(pod)
+        memo = self.memos.take(pod.uid)
         if memo is None:
             memo = await self._decide(pod, names, "prioritize")
             once_answered(self._account, pod, memo, [])
@@ -118,7 +105,7 @@ class Verbs:
         around = Circumstances(verb, self.state.controls.mode, self.state.replica, now_ms, version, age, took)
         memo = Memo(verdict, view if findings else None, time.monotonic(), aged, around)
         if verb == "filter":
-            self._remember(pod, memo)
+            self.memos.keep(pod.uid, memo)
         return memo
 
     def _judge(
@@ -167,19 +154,6 @@ class Verbs:
 
     def _count(self, mode: str, reason: str) -> None:
         self.state.metrics.pod_of(mode, reason).inc()
-
-    def _remember(self, pod: PodRequest, memo: Memo) -> None:
-        if not pod.uid:
-            return
-        self.memos.pop(pod.uid, None)
-        self.memos[pod.uid] = memo
-        while len(self.memos) > MEMO_PODS or memo.at - next(iter(self.memos.values())).at > MEMO_S:
-            self.memos.popitem(last=False)
-
-    def _recall(self, pod: PodRequest) -> Memo | None:
-        """filter's memo of this pod, once: a later cycle of the pod is decided anew."""
-        memo = self.memos.pop(pod.uid, None)
-        return memo if memo is not None and time.monotonic() - memo.at <= MEMO_S else None
 
 
 def badness(view: ClusterView) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

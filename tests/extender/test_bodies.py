@@ -80,7 +80,7 @@ def test_memory_is_bounded_when_prioritize_never_comes(
     before = memory()
     for i in range(300):
         caller.filter(pod(next(UIDS)), names[i:] + names[:i])
-    assert memory() - before < 150
+    assert memory() - before < 60
 
 
 def test_chunked_bodies_are_read(replay: Replay, caller: Caller) -> None:

@@ -7,10 +7,11 @@ import time
 from collections.abc import AsyncIterator
 
 import grpc
+import numpy as np
 import pytest
 
 from extender.errors import ModelFailure
-from extender.models import PLACEMENT_SCORER, ModelClient
+from extender.models import PLACEMENT_SCORER, Contract, ModelClient
 from extender.settings import ModelEndpoint, Models
 
 
@@ -69,3 +70,15 @@ async def test_a_call_whose_deadline_has_just_passed_is_no_obstacle(client: Mode
         await waiting
     await asyncio.sleep(0.05)
     assert failed == []
+
+
+async def test_while_a_failure_is_looked_into_pods_wait_for_less(client: ModelClient) -> None:
+    client.contract = Contract("1", ("cpu_used",), (), ("value",), "digest")
+    whole = client.patience_s
+    assert whole == client.timeout_s
+    with pytest.raises(ModelFailure):
+        await client.ask(np.zeros((3, 1), dtype=np.float32), None, whole)
+    assert client.suspected.is_set()
+    assert client.patience_s < 0.5 * whole
+    client.suspected.clear()
+    assert client.patience_s == whole
