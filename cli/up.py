@@ -25,7 +25,7 @@ Redis = Annotated[str | None, typer.Option(help="an existing Redis; without it a
 PortChoice = Annotated[
     str, typer.Option("--ports", help="'settings' or 'auto' (free loopback ports)", metavar="CHOICE")
 ]
-Restart = Annotated[bool, typer.Option(help="start again what ends, and end what hangs; or leave it to be looked at")]
+Restart = Annotated[bool, typer.Option(help="start again what ends or hangs; without, the first that ends ends all")]
 
 COLOURS = {
     "extender": "cyan", "telemetry": "green", "load-predictor": "blue", "placement-scorer": "magenta",
