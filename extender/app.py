@@ -20,12 +20,12 @@ JSON = "application/json"
 def create_app(state: State, recorder: Recorder) -> FastAPI:
     """Everything but kube-scheduler's verbs (`front.py`); nothing is started by making it."""
     app = FastAPI(title="Berth extender", version=__version__, docs_url="/docs", redoc_url=None)
-    add_health(app, state)
+    add_health(app, state, recorder)
     add_views(app, state, recorder)
     return app
 
 
-def add_health(app: FastAPI, state: State) -> None:
+def add_health(app: FastAPI, state: State, recorder: Recorder) -> None:
     """Liveness, readiness, metrics."""
 
     @app.get("/healthz", tags=["health"])
@@ -40,6 +40,7 @@ def add_health(app: FastAPI, state: State) -> None:
         return readiness(state)
 
     async def metrics(_: Request) -> Response:
+        await recorder.accounted()  # who was answered before is counted
         refresh_gauges(state, state.metrics)
         return Response(generate_latest(state.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

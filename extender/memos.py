@@ -1,9 +1,11 @@
-"""What filter found for pods, until prioritize asks for it: bounded in age, in pods and in node names."""
+"""What filter has found for pods, or is still finding, until prioritize asks: bounded in age, pods and node names."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from extender.decide import Circumstances, Verdict
@@ -17,36 +19,44 @@ NAMES = 200_000
 
 @dataclass(frozen=True)
 class Memo:
-    """What filter found for a pod, for prioritize to answer from, and what to say of it. at: monotonic seconds."""
+    """What was found for a pod, for prioritize to answer from, and what to say of it."""
 
     verdict: Verdict
     view: ClusterView | None
-    at: float
     aged: bool
     around: Circumstances
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A memo, perhaps not there yet. names: of the nodes it is about; at: monotonic seconds."""
+
+    memo: asyncio.Future[Memo]
+    names: Sequence[str]
+    at: float
 
 
 class Memos:
     """By pod uid, oldest first."""
 
     def __init__(self) -> None:
-        self.by_uid: OrderedDict[str, Memo] = OrderedDict()
+        self.by_uid: OrderedDict[str, Kept] = OrderedDict()
         self.names = 0
 
-    def keep(self, uid: str, memo: Memo) -> None:
+    def keep(self, uid: str, kept: Kept) -> None:
         """Keep one; the oldest go where there are too many. A pod without uid could not be told from another."""
         if not uid:
             return
         self._drop(uid)
-        self.by_uid[uid] = memo
-        self.names += len(memo.verdict.names)
-        while self._too_many(memo.at):
+        self.by_uid[uid] = kept
+        self.names += len(kept.names)
+        while self._too_many(kept.at):
             self._drop(next(iter(self.by_uid)))
 
-    def take(self, uid: str) -> Memo | None:
+    def take(self, uid: str) -> asyncio.Future[Memo] | None:
         """A pod's memo, once: a later cycle of the pod is decided anew."""
-        memo = self._drop(uid)
-        return memo if memo is not None and time.monotonic() - memo.at <= AGE_S else None
+        kept = self._drop(uid)
+        return kept.memo if kept is not None and time.monotonic() - kept.at <= AGE_S else None
 
     def _too_many(self, now: float) -> bool:
         if len(self.by_uid) <= 1:
@@ -54,8 +64,8 @@ class Memos:
         oldest = next(iter(self.by_uid.values()))
         return len(self.by_uid) > PODS or self.names > NAMES or now - oldest.at > AGE_S
 
-    def _drop(self, uid: str) -> Memo | None:
-        memo = self.by_uid.pop(uid, None)
-        if memo is not None:
-            self.names -= len(memo.verdict.names)
-        return memo
+    def _drop(self, uid: str) -> Kept | None:
+        kept = self.by_uid.pop(uid, None)
+        if kept is not None:
+            self.names -= len(kept.names)
+        return kept

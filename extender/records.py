@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -40,6 +40,8 @@ class Recorder:
         self.recent: OrderedDict[str, bytes] = OrderedDict()
         self.queue: asyncio.Queue[Callable[[], Decision]] = asyncio.Queue(settings.queue)
         self.outbox: asyncio.Queue[list[bytes]] = asyncio.Queue(OUTBOX)
+        self.coming: set[asyncio.Task[Any]] = set()
+        """Work that will offer a record when it ends."""
         self.asked = asyncio.Event()
         self._log = open_log(settings.log)
 
@@ -72,8 +74,14 @@ class Recorder:
                 await self.asked.wait()
         self.asked.clear()
 
+    async def accounted(self) -> None:
+        """Returns when the work that was coming has ended, or after PATIENCE_S."""
+        if self.coming:
+            await asyncio.wait(set(self.coming), timeout=PATIENCE_S)
+
     async def caught_up(self) -> None:
-        """Returns when every record that was offered is kept, or after PATIENCE_S."""
+        """Returns when every record that was offered or is coming is kept, or after PATIENCE_S."""
+        await self.accounted()
         self.asked.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):

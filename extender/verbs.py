@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,14 +16,18 @@ from extender import filter as guards
 from extender import rollout
 from extender.decide import Circumstances, Verdict, best, empty, judge, outline, record
 from extender.gathering import once_answered
-from extender.memos import Memo, Memos
+from extender.memos import Kept, Memo, Memos
 from extender.records import Recorder
 from extender.retreat import Outcome
 from extender.scoring import Finding
-from extender.state import State, log
+from extender.state import State
 from extender.view import ClusterView
 from extender.wire import Arguments, filter_answer, priorities
 
+log = logging.getLogger("extender.verbs")
+
+ACCOUNT_S = 0.003
+"""From a decision to its account: prioritize is answered in between, and kube-scheduler goes on."""
 NAMED = 100
 """Removed nodes that a record names at most."""
 NOT_RECORDED = (rollout.NOT_OPTED_IN, rollout.MODE_OFF)
@@ -35,25 +41,35 @@ class Verbs:
         self.memos = Memos()
 
     async def filter(self, call: Arguments) -> bytes:
-        """ExtenderFilterResult: all nodes, but those that the guards condemn."""
+        """ExtenderFilterResult: all nodes, but those that the guards condemn. Without guards the answer does not
+        depend on any score: it is given at once, and scores are found while kube-scheduler comes back for them."""
         reason = self.exclusion(call.pod)
         if reason:
             self._count("neutral", reason)
             return filter_answer(call, {})
+        found: asyncio.Future[Memo] = asyncio.get_running_loop().create_future()
+        if not self._guarding():
+            self.memos.keep(call.pod.uid, Kept(found, call.distinct, time.monotonic()))
+            once_answered(self._begin, call.pod, call.distinct, "filter", found)
+            return filter_answer(call, {})
         memo = await self._decide(call.pod, call.distinct, "filter")
-        removed = self._removed(call.pod, memo)
+        found.set_result(memo)
+        self.memos.keep(call.pod.uid, Kept(found, call.distinct, time.monotonic()))
+        removed = self._removed(memo)
         once_answered(self._account, call.pod, memo, list(removed)[:NAMED])
-        if len(memo.verdict.names) == 1:  # prioritize will not be called
-            self._reserve(call.pod, memo.verdict, memo.verdict.names[0])
         return filter_answer(call, removed)
 
     async def prioritize(self, call: Arguments) -> bytes:
-        """HostPriorityList: each node once, 0 to 10."""
-        names = call.distinct
-        verdict = await self.scores(call.pod, names)
+        """HostPriorityList: each node once, 0 to 10. In shadow nobody waits for scores that are not answered."""
+        names, pod = call.distinct, call.pod
+        if self.state.controls.mode == "shadow" and not self.exclusion(pod):
+            if self.memos.take(pod.uid) is None:
+                once_answered(self._begin, pod, names, "prioritize", asyncio.get_running_loop().create_future())
+            return priorities(names, [0] * len(names))
+        verdict = await self.scores(pod, names)
         if verdict is None or self.state.controls.mode != "active":
             return priorities(names, [0] * len(names))
-        self._reserve(call.pod, verdict, best(verdict))
+        self._reserve(pod, verdict, best(verdict))
         return priorities(names, verdict.scores.tolist())
 
     async def scores(self, pod: PodRequest, names: Sequence[str]) -> Verdict | None:
@@ -62,14 +78,34 @@ class Verbs:
         if reason:
             self._count("neutral", reason)
             return None
-        memo = self.memos.take(pod.uid)
-        if memo is None:
+        found = self.memos.take(pod.uid)
+        if found is None:
             memo = await self._decide(pod, names, "prioritize")
             once_answered(self._account, pod, memo, [])
             return memo.verdict
+        memo = found.result() if found.done() else await asyncio.shield(found)
         if memo.view is None or memo.verdict.names is names or list(memo.verdict.names) == list(names):
             return memo.verdict if len(memo.verdict.names) == len(names) else empty(names, memo.verdict.neutral)
         return self._judge(memo.view, pod, names, memo.verdict.findings, memo.aged)
+
+    def _begin(self, pod: PodRequest, names: Sequence[str], verb: str, found: asyncio.Future[Memo]) -> None:
+        """Decide beside the answer."""
+        task = asyncio.create_task(self._find_out(pod, names, verb, found))
+        self.recorder.coming.add(task)
+        task.add_done_callback(self.recorder.coming.discard)
+
+    async def _find_out(self, pod: PodRequest, names: Sequence[str], verb: str, found: asyncio.Future[Memo]) -> None:
+        """Decide, and account for it once prioritize has had its turn. A defect is told to who asks for the memo."""
+        try:
+            memo = await self._decide(pod, names, verb)
+        except Exception as error:
+            log.exception("no decision for a pod; answered neutrally")
+            found.set_exception(error)
+            found.exception()  # it is told: nobody may ask
+            return
+        found.set_result(memo)
+        await asyncio.sleep(ACCOUNT_S)
+        self._account(pod, memo, [])
 
     def exclusion(self, pod: PodRequest) -> str:
         """Why a pod gets the neutral answer at once, or ''."""
@@ -82,7 +118,7 @@ class Verbs:
         return reason
 
     async def _decide(self, pod: PodRequest, names: Sequence[str], verb: str) -> Memo:
-        """Find scores, judge, and remember for the other verb."""
+        """Find scores and judge."""
         started = time.perf_counter()
         self.state.withdraw(pod.uid)
         view, age = self.state.view, self.state.age_s()
@@ -103,10 +139,9 @@ class Verbs:
         version = view.snapshot.version if view is not None else 0
         now_ms = int(time.time() * 1000.0)
         around = Circumstances(verb, self.state.controls.mode, self.state.replica, now_ms, version, age, took)
-        memo = Memo(verdict, view if findings else None, time.monotonic(), aged, around)
-        if verb == "filter":
-            self.memos.keep(pod.uid, memo)
-        return memo
+        if verb == "filter" and len(names) == 1:  # prioritize will not be called
+            self._reserve(pod, verdict, names[0])
+        return Memo(verdict, view if findings else None, aged, around)
 
     def _judge(
         self,
@@ -136,14 +171,16 @@ class Verbs:
             self.state.metrics.unknown_nodes.inc(told.unknown)
         self.recorder.offer(functools.partial(record, pod, told, replace(around, removed=removed)))
 
-    def _removed(self, pod: PodRequest, memo: Memo) -> dict[str, str]:
-        """Nodes that filter leaves out, with the reason; none in shadow."""
-        settings, view, verdict = self.state.settings.filter, memo.view, memo.verdict
-        if not settings.enabled or view is None or self.state.controls.mode != "active" or not verdict.parts:
+    def _guarding(self) -> bool:
+        """Whether filter may leave nodes out."""
+        return self.state.settings.filter.enabled and self.state.controls.mode == "active"
+
+    def _removed(self, memo: Memo) -> dict[str, str]:
+        """Nodes that filter leaves out, with the reason."""
+        view, verdict = memo.view, memo.verdict
+        if view is None or view is not self.state.view or not verdict.parts or not self._guarding():
             return {}
-        if view is not self.state.view:
-            return {}
-        positions = guards.removed(verdict.rows, badness(view), self.state.evidence, settings)
+        positions = guards.removed(verdict.rows, badness(view), self.state.evidence, self.state.settings.filter)
         self.state.metrics.removed.inc(len(positions))
         return {verdict.names[int(p)]: guards.REASON for p in positions}
 

@@ -8,9 +8,9 @@ import pytest
 
 from cli.endpoint import call
 from cli.errors import UnreachableError
-from tests.calls import MODELS, Caller, until
+from tests.calls import MODELS, Caller, pod, until
 from tests.extender.replica import replica
-from tests.faults.stage import LIMIT_MS, Run, Stage, judge, mostly, recover, send
+from tests.faults.stage import HEALTHY, LIMIT_MS, Run, Stage, judge, mostly, recover, send
 
 pytestmark = [pytest.mark.mesh, pytest.mark.timeout(900)]
 
@@ -43,6 +43,24 @@ def test_all_models_tampered_with(stage: Stage, mode: str, pods: int) -> None:
     judge(run, pods)
     if mode not in HARMLESS:
         assert set(run.steps) & {"older-scores", "partial", "neutral"}
+
+
+def test_filter_waits_for_no_model_and_shadow_not_at_all(stage: Stage) -> None:
+    names, scorer = list(stage.sample()), ("placement-scorer",)
+    stage.tamper(scorer, "delay-40")
+    try:
+        asked = pod("patient", cpu="3777m", memory="5Gi")
+        assert stage.caller.filter(asked, names).took_ms < 30.0
+        assert stage.caller.prioritize(asked, names).took_ms > 30.0
+        with stage.override(mode="shadow"):
+            asked = pod("watched", cpu="4777m", memory="5Gi")
+            assert stage.caller.filter(asked, names).took_ms < 30.0
+            assert stage.caller.prioritize(asked, names).took_ms < 30.0
+            record = stage.caller.decision("watched")
+    finally:
+        stage.tamper(scorer, "pass")
+    assert record["fallback"] in HEALTHY
+    assert record["top"]
 
 
 @pytest.mark.long

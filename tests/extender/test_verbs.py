@@ -1,0 +1,58 @@
+"""What happens beside an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from extender.metrics import Metrics
+from extender.records import Recorder
+from extender.settings import ExtenderSettings
+from extender.state import State
+from extender.verbs import Verbs
+from extender.wire import Arguments, decode
+from tests.calls import arguments, pod
+
+NAMES = ["n1", "n2", "n3"]
+
+
+@pytest.fixture
+def verbs() -> Verbs:
+    """Over a state that knows no snapshot."""
+    settings, metrics = ExtenderSettings(), Metrics(CollectorRegistry())
+    state = State(settings, metrics)
+    return Verbs(state, Recorder(settings.records, state.store, metrics))
+
+
+def asked(uid: str = "a") -> Arguments:
+    return decode(arguments(pod(uid), NAMES))
+
+
+async def test_filter_s_decision_is_kept_for_prioritize_and_recorded_once(verbs: Verbs) -> None:
+    assert json.loads(await verbs.filter(asked()))["NodeNames"] == NAMES
+    assert verbs.recorder.queue.empty()  # the answer came first
+    assert len(json.loads(await verbs.prioritize(asked()))) == len(NAMES)
+    await verbs.recorder.accounted()
+    assert verbs.recorder.queue.qsize() == 1
+    assert verbs.recorder.queue.get_nowait()().verb == "filter"
+
+
+async def test_a_defect_beside_an_answer_is_logged_and_told_to_prioritize(
+    verbs: Verbs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(uid: str) -> None:
+        raise ValueError(uid)
+
+    monkeypatch.setattr(verbs.state, "withdraw", broken)
+    with caplog.at_level(logging.ERROR):
+        assert json.loads(await verbs.filter(asked()))["Error"] == ""
+        with pytest.raises(ValueError, match="a"):
+            await asyncio.wait_for(verbs.prioritize(asked()), 5.0)
+    assert "no decision for a pod" in caplog.text
+    await verbs.recorder.accounted()
+    assert not verbs.recorder.coming
+    assert verbs.recorder.queue.empty()
