@@ -120,6 +120,16 @@ class ClusterView:
         epochs = np.full(len(values), self.clock, dtype=np.int32)
         return NodeScores(values, scores.model_version, scores.snapshot_id, scores.published_ms, "older", epochs, peak)
 
+    def badness(self) -> Floats:
+        """float32 [nodes]: how far below full health or above no load a node is; larger is worse."""
+        worst = np.zeros(len(self.snapshot.nodes), dtype=np.float32)
+        for (model, _), scores in self.scores.items():
+            if model == "anomaly-detector":
+                worst = np.fmax(worst, 1.0 - scores.values[:, 0])
+            elif scores.peak is not None:
+                worst = np.fmax(worst, scores.peak.max(axis=1))
+        return worst
+
     def inherit(self, before: ClusterView | None, oldest_ms: float) -> None:
         """Take over the scores of the view before this one as stand-ins."""
         if before is None:

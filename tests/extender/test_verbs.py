@@ -34,11 +34,11 @@ def asked(uid: str = "a") -> Arguments:
 
 async def test_filter_s_decision_is_kept_for_prioritize_and_recorded_once(verbs: Verbs) -> None:
     assert json.loads(await verbs.filter(asked()))["NodeNames"] == NAMES
-    assert verbs.recorder.queue.empty()  # the answer came first
+    assert verbs.decider.recorder.queue.empty()  # the answer came first
     assert len(json.loads(await verbs.prioritize(asked()))) == len(NAMES)
-    await verbs.recorder.accounted()
-    assert verbs.recorder.queue.qsize() == 1
-    assert verbs.recorder.queue.get_nowait()().verb == "filter"
+    await verbs.decider.recorder.accounted()
+    assert verbs.decider.recorder.queue.qsize() == 1
+    assert verbs.decider.recorder.queue.get_nowait()().verb == "filter"
 
 
 async def test_a_defect_beside_an_answer_is_logged_and_told_to_prioritize(
@@ -53,6 +53,6 @@ async def test_a_defect_beside_an_answer_is_logged_and_told_to_prioritize(
         with pytest.raises(ValueError, match="a"):
             await asyncio.wait_for(verbs.prioritize(asked()), 5.0)
     assert "no decision for a pod" in caplog.text
-    await verbs.recorder.accounted()
-    assert not verbs.recorder.coming
-    assert verbs.recorder.queue.empty()
+    await verbs.decider.recorder.accounted()
+    assert not verbs.decider.recorder.coming
+    assert verbs.decider.recorder.queue.empty()
