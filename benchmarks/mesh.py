@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cli import leash
+
 BERTH = "from cli.main import run; run()"
 READY_S = 120.0
 FALLBACK = "berth_fallback_total{"
@@ -105,9 +107,9 @@ def running(nodes: int, interval_s: float, data_dir: Path) -> Iterator[Mesh]:
     arguments = ["--ports", "auto", "--data-dir", str(data_dir), "--nodes", str(nodes), "--interval", str(interval_s)]
     arguments.append("--no-restart")  # who stops a process wants it to stay so
     with (data_dir / "up.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", BERTH, "up", *arguments], stdout=log, stderr=subprocess.STDOUT
-        )
+        held = (sys.executable, "-I", "-S", leash.__file__, str(os.getpid()))  # it ends with who measures, however
+        command = [*held, sys.executable, "-c", BERTH, "up", *arguments]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
         yield started(process, data_dir)
     finally:

@@ -51,7 +51,8 @@ async def keep_models(state: State, client: ModelClient) -> None:
         client.suspected.clear()
         pause_s = client.breaker.probe_at - time.monotonic() if client.breaker.open else TICK_S
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(client.suspected.wait(), min(max(pause_s, 0.01), TICK_S))
+            async with asyncio.timeout(min(max(pause_s, 0.01), TICK_S)):
+                await client.suspected.wait()
 
 
 async def look_into(state: State, client: ModelClient) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ log = logging.getLogger("extender")
 
 GRACE_S = 8
 """Given to calls that are under way at the end."""
+CLOSE_S = 3.0
+"""Given to connections to the models and to Redis."""
 START_FAILED = 3
 """Exit code, as uvicorn's own."""
 AGAIN_S = 1.0
@@ -119,12 +121,11 @@ class Extender:
         return work
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for client in self.state.clients.values():
-            await client.close()
-        await self.state.store.close()
+        await ended(tasks)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(*(client.close() for client in self.state.clients.values()))
+                await self.state.store.close()
         self.recorder.close()
 
     def serve(self) -> None:
@@ -158,6 +159,15 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel these until they have ended: a cancellation that arrives together with what a task waits for is lost."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=0.5)
 
 
 async def keep_going(name: str, work: Work) -> None:

@@ -52,7 +52,8 @@ class Watcher:
                 await self.look(self._told.is_set())
                 self._told.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._told.wait(), self.poll_s)
+                    async with asyncio.timeout(self.poll_s):
+                        await self._told.wait()
         finally:
             listener.cancel()
 

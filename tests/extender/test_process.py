@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import subprocess
 import sys
 from ipaddress import IPv6Address, ip_address
@@ -10,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from extender.process import ended
 from tests.calls import Replay
 
 pytestmark = pytest.mark.process
@@ -66,3 +69,16 @@ def test_the_extender_s_own_environment_is_enough_and_holds_no_learning_library(
     refused = {"BERTH_EXTENDER__MODE": "nonsense"}  # it starts far enough to judge its settings
     done = subprocess.run([python, "-m", "extender"], cwd=tmp_path, env=refused, capture_output=True, text=True)
     assert (done.returncode, "extender.mode" in done.stderr) == (2, True), done.stderr
+
+
+async def test_who_loses_a_cancellation_is_cancelled_again() -> None:
+    async def stubborn() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60.0)
+        await asyncio.sleep(60.0)
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0.0)
+    async with asyncio.timeout(5.0):
+        await ended([task])
+    assert task.cancelled()
