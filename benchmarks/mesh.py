@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cli import leash
-
 BERTH = "from cli.main import run; run()"
+LEASH = Path(__file__).parents[1] / "cli" / "leash.py"
+"""A program that ties another to its parent; named by its file, as benchmarks only use what a user has."""
 READY_S = 120.0
 FALLBACK = "berth_fallback_total{"
 SCORED = ("fresh", "cached")
@@ -107,7 +107,7 @@ def running(nodes: int, interval_s: float, data_dir: Path) -> Iterator[Mesh]:
     arguments = ["--ports", "auto", "--data-dir", str(data_dir), "--nodes", str(nodes), "--interval", str(interval_s)]
     arguments.append("--no-restart")  # who stops a process wants it to stay so
     with (data_dir / "up.log").open("wb") as log:
-        held = (sys.executable, "-I", "-S", leash.__file__, str(os.getpid()))  # it ends with who measures, however
+        held = (sys.executable, "-I", "-S", str(LEASH), str(os.getpid()))  # it ends with who measures, however
         command = [*held, sys.executable, "-c", BERTH, "up", *arguments]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
