@@ -56,7 +56,7 @@ def test_says_one_line_at_start_and_drains_on_sigterm(artifact: Path) -> None:
     with running(TINY, "tiny", "tiny", artifact=artifact, drain_seconds=0.4) as service:
         metadata = service.metadata()
         ones = np.ones((1, 60), np.float32)
-        slow = service.infer(infer_request(metadata, ones, np.array([1.0, 0.0], np.float32)))
+        slow = service.infer(infer_request(metadata, ones, np.array([0.9, 0.0], np.float32)))
         time.sleep(0.1)
         start = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
@@ -76,7 +76,7 @@ def test_says_one_line_at_start_and_drains_on_sigterm(artifact: Path) -> None:
 
 def test_ends_within_ten_seconds_though_the_model_hangs(artifact: Path) -> None:
     with running(TINY, "tiny", "tiny", artifact=artifact, drain_seconds=0, grace_seconds=0.5) as service:
-        pod = np.array([60.0, 0.0], np.float32)
+        pod = np.array([59.5, 0.0], np.float32)
         hung = service.infer(infer_request(service.metadata(), np.ones((1, 60), np.float32), pod), timeout=30)
         time.sleep(0.1)
         service.process.send_signal(signal.SIGTERM)

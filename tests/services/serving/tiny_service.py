@@ -18,6 +18,10 @@ NODE_FEATURES = tuple(f"column_{i}" for i in range(60))
 POD_FEATURES: tuple[str, ...] = ("seconds", "fails")
 
 
+SLEEPS_S = (0.4, 0.6, 0.9, 59.5)
+"""Wishes that are granted. Bytes that mean nothing are seldom one of them: a service that sleeps fails what follows."""
+
+
 class TinySettings(ModelServiceSettings):
     """Section `tiny`."""
 
@@ -46,7 +50,8 @@ class TinyModel:
         """mean is NaN for a row without known values."""
         assert pod is not None
         self.computed += 1
-        time.sleep(float(np.nan_to_num(pod[0])))
+        if round(float(pod[0]), 3) in SLEEPS_S:
+            time.sleep(float(pod[0]))
         if pod[1] == 1:
             raise ValueError("a secret of the model")
         if pod[1] == 2:
