@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.lab.process import LabProcess
+
 BERTH = "from cli.main import run; run()"
-LEASH = Path(__file__).parents[1] / "cli" / "leash.py"
-"""A program that ties another to its parent; named by its file, as benchmarks only use what a user has."""
 READY_S = 120.0
 FALLBACK = "berth_fallback_total{"
 SCORED = ("fresh", "cached")
@@ -103,18 +103,10 @@ class Mesh:
 @contextlib.contextmanager
 def running(nodes: int, interval_s: float, data_dir: Path) -> Iterator[Mesh]:
     """A mesh of its own, ended on leaving. Raises MeshError."""
-    data_dir.mkdir(parents=True, exist_ok=True)
     arguments = ["--ports", "auto", "--data-dir", str(data_dir), "--nodes", str(nodes), "--interval", str(interval_s)]
     arguments.append("--no-restart")  # who stops a process wants it to stay so
-    with (data_dir / "up.log").open("wb") as log:
-        held = (sys.executable, "-I", "-S", str(LEASH), str(os.getpid()))  # it ends with who measures, however
-        command = [*held, sys.executable, "-c", BERTH, "up", *arguments]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield started(process, data_dir)
-    finally:
-        process.terminate()
-        process.wait(20.0)
+    with LabProcess([sys.executable, "-c", BERTH, "up", *arguments], data_dir / "up.log") as process:
+        yield started(process.popen, data_dir)
 
 
 def started(process: subprocess.Popen[bytes], data_dir: Path) -> Mesh:

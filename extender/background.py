@@ -40,19 +40,25 @@ async def keep_models(state: State, client: ModelClient) -> None:
         if client.breaker.open:
             if now >= client.breaker.probe_at:
                 await probe(state, client)
-        elif client.contract is not None and client.suspected.is_set():
-            await look_into(state, client)
-        elif client.contract is None or client.outdated or now - read_at > CONTRACT_EVERY_S:
-            before = client.contract
-            if await read_contract(client):
-                read_at = now
-                if before != client.contract:
-                    await meet(state, client)
+        else:
+            if client.contract is not None and client.suspected.is_set():
+                await look_into(state, client)
+            if not client.breaker.open and contract_due(client, read_at, now):
+                before = client.contract
+                if await read_contract(client):
+                    read_at = now
+                    if before != client.contract:
+                        await meet(state, client)
         client.suspected.clear()
         pause_s = client.breaker.probe_at - time.monotonic() if client.breaker.open else TICK_S
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(pause_s, 0.01), TICK_S)):
                 await client.suspected.wait()
+
+
+def contract_due(client: ModelClient, read_at: float, now: float) -> bool:
+    """Whether the metadata has to be read (again). read_at, now: monotonic seconds."""
+    return client.contract is None or client.outdated or now - read_at > CONTRACT_EVERY_S
 
 
 async def look_into(state: State, client: ModelClient) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from berth.cluster.pods import PodRequest
 from extender.decide import Circumstances, Verdict, empty, outline, record
 from extender.decide import judge as verdict_of
+from extender.gathering import once_answered
 from extender.memos import Memo
 from extender.records import Recorder
 from extender.retreat import Outcome
@@ -31,8 +32,13 @@ class Decider:
     def __init__(self, state: State, recorder: Recorder) -> None:
         self.state, self.recorder = state, recorder
 
-    def begin(self, pod: PodRequest, names: Sequence[str], verb: str, found: asyncio.Future[Memo]) -> None:
-        """Decide beside the answer."""
+    def beside(self, pod: PodRequest, names: Sequence[str], verb: str) -> asyncio.Future[Memo]:
+        """Decide once the answer that is being made has been sent. Returns what will be found."""
+        found: asyncio.Future[Memo] = asyncio.get_running_loop().create_future()
+        once_answered(self._begin, pod, names, verb, found)
+        return found
+
+    def _begin(self, pod: PodRequest, names: Sequence[str], verb: str, found: asyncio.Future[Memo]) -> None:
         task = asyncio.create_task(self._find_out(pod, names, verb, found))
         self.recorder.coming.add(task)
         task.add_done_callback(self.recorder.coming.discard)

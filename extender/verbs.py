@@ -35,14 +35,13 @@ class Verbs:
         if reason:
             self.decider.count("neutral", reason)
             return filter_answer(call, {})
-        found: asyncio.Future[Memo] = asyncio.get_running_loop().create_future()
         if not self._guarding():
-            self.memos.keep(call.pod.uid, Kept(found, call.distinct, time.monotonic()))
-            once_answered(self.decider.begin, call.pod, call.distinct, "filter", found)
+            self._keep(call, self.decider.beside(call.pod, call.distinct, "filter"))
             return filter_answer(call, {})
         memo = await self.decider.decide(call.pod, call.distinct, "filter")
+        found: asyncio.Future[Memo] = asyncio.get_running_loop().create_future()
         found.set_result(memo)
-        self.memos.keep(call.pod.uid, Kept(found, call.distinct, time.monotonic()))
+        self._keep(call, found)
         removed = self._removed(memo)
         once_answered(self.decider.account, call.pod, memo, list(removed)[:NAMED])
         return filter_answer(call, removed)
@@ -52,7 +51,7 @@ class Verbs:
         names, pod = call.distinct, call.pod
         if self.state.controls.mode == "shadow" and not self.exclusion(pod):
             if self.memos.take(pod.uid) is None:
-                once_answered(self.decider.begin, pod, names, "prioritize", asyncio.get_running_loop().create_future())
+                self.decider.beside(pod, names, "prioritize")
             return priorities(names, [0] * len(names))
         verdict = await self.scores(pod, names)
         if verdict is None or self.state.controls.mode != "active":
@@ -71,7 +70,7 @@ class Verbs:
             memo = await self.decider.decide(pod, names, "prioritize")
             once_answered(self.decider.account, pod, memo, [])
             return memo.verdict
-        memo = found.result() if found.done() else await asyncio.shield(found)
+        memo = await asyncio.shield(found)  # who asks may be cancelled; it is found all the same
         if memo.view is None or memo.verdict.names is names or list(memo.verdict.names) == list(names):
             return memo.verdict if len(memo.verdict.names) == len(names) else empty(names, memo.verdict.neutral)
         return self.decider.judge(memo.view, pod, names, memo.verdict.findings, memo.aged)
@@ -85,6 +84,10 @@ class Verbs:
         if not reason and not rollout.in_rollout(pod, controls.rollout_percent):
             return rollout.OUTSIDE_ROLLOUT
         return reason
+
+    def _keep(self, call: Arguments, found: asyncio.Future[Memo]) -> None:
+        """For prioritize."""
+        self.memos.keep(call.pod.uid, Kept(found, call.distinct, time.monotonic()))
 
     def _guarding(self) -> bool:
         """Whether filter may leave nodes out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import httpx
 import numpy as np
 
 from berth.features.registry import digest
+from cli.ports import free_ports
 from protos.inference import inference_pb2 as pb
 from services.serving.contract import Floats
 
@@ -101,15 +101,6 @@ def wait_until_ready(http: httpx.Client, process: subprocess.Popen[str]) -> None
         except httpx.TransportError:
             time.sleep(0.05)
     raise AssertionError("not ready after 60 s")
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that were free a moment ago."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(bound.getsockname()[1]) for bound in sockets]
-    for bound in sockets:
-        bound.close()
-    return ports
 
 
 def infer_request(metadata: pb.ModelMetadataResponse, nodes: Floats, pod: Floats | None = None) -> pb.ModelInferRequest:

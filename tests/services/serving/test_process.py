@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 
+from cli.ports import free_ports
 from services.serving.artifact import verify, verify_version
 from services.serving.errors import StartError
 from tests.services.serving.conftest import TINY
@@ -24,7 +25,6 @@ from tests.services.serving.running import (
     ROOT,
     Service,
     command,
-    free_ports,
     infer_request,
     output,
     running,

