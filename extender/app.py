@@ -64,6 +64,7 @@ def add_views(app: FastAPI, state: State, recorder: Recorder) -> None:
     @app.get("/v1/state", tags=["decisions"])
     async def v1_state() -> dict[str, object]:
         """Mode, snapshot, models, cache and in-flight pods, as they are now."""
+        await recorder.accounted()
         return state_of(state, recorder)
 
     @app.get("/v1/report", tags=["decisions"])
