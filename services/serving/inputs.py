@@ -89,8 +89,13 @@ def check_digest(given: object, signature: Signature, required: bool) -> None:
 
 
 def parameter(parameters: Any, name: str) -> object:
-    """A request parameter: a plain value in REST, an InferParameter in gRPC; None where it is absent."""
-    if not parameters or name not in parameters:
+    """A request parameter: a plain value in REST, an InferParameter in gRPC; None where it is absent.
+    Raises InvalidInput: KServe checks the form of a JSON body, not of JSON in front of binary tensors."""
+    if parameters is None:
+        return None
+    if not isinstance(parameters, Mapping):
+        raise InvalidInput("'parameters' must be an object")
+    if name not in parameters:
         return None
     value = parameters[name]
     return value.string_param if hasattr(value, "string_param") else value

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import grpc
 import httpx
@@ -35,6 +36,12 @@ class Service:
     grpc_port: int
     http: httpx.Client
     channel: grpc.Channel
+    log: IO[str]
+
+    def said(self) -> list[str]:
+        """Lines on stderr so far."""
+        self.log.seek(0)
+        return self.log.read().splitlines()
 
     def metadata(self) -> pb.ModelMetadataResponse:
         """ModelMetadata over gRPC."""
@@ -64,39 +71,46 @@ def command(module: str, section: str, **fields: object) -> dict[str, Any]:
         "args": [sys.executable, "-m", module],
         "cwd": ROOT,
         "env": inherited | ours,
-        "stderr": subprocess.PIPE,
         "text": True,
     }
 
 
 @contextmanager
 def running(module: str, section: str, name: str, **fields: object) -> Iterator[Service]:
-    """A ready service; ended (if it still runs) on exit."""
+    """A ready service; ended (if it still runs) on exit. It writes to a file: a pipe that nobody reads fills, and then
+    stops the one who writes."""
     http_port, grpc_port = free_ports(2)
     ports = {"http_port": http_port, "grpc_port": grpc_port}
-    process = subprocess.Popen(**command(module, section, **(fields | ports)))
+    with (
+        tempfile.TemporaryFile("a+") as log,
+        started(command(module, section, **(fields | ports)), log) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{http_port}", timeout=10, trust_env=False) as http,
+        grpc.insecure_channel(f"127.0.0.1:{grpc_port}", [("grpc.enable_http_proxy", 0)]) as channel,
+    ):
+        service = Service(process, name, http_port, grpc_port, http, channel, log)
+        wait_until_ready(service)
+        yield service
+
+
+@contextmanager
+def started(arguments: dict[str, Any], log: IO[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process, killed on exit."""
+    process = subprocess.Popen(**arguments, stderr=log)
     try:
-        with (
-            httpx.Client(base_url=f"http://127.0.0.1:{http_port}", timeout=10, trust_env=False) as http,
-            grpc.insecure_channel(f"127.0.0.1:{grpc_port}", [("grpc.enable_http_proxy", 0)]) as channel,
-        ):
-            wait_until_ready(http, process)
-            yield Service(process, name, http_port, grpc_port, http, channel)
+        yield process
     finally:
         process.kill()
         process.wait()
-        assert process.stderr
-        process.stderr.close()
 
 
-def wait_until_ready(http: httpx.Client, process: subprocess.Popen[str]) -> None:
+def wait_until_ready(service: Service) -> None:
     """Returns when /readyz says 200."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        if process.poll() is not None:
-            raise AssertionError(f"ended with {process.returncode}: {process.communicate()[1]}")
+        if service.process.poll() is not None:
+            raise AssertionError(f"ended with {service.process.returncode}: {service.said()}")
         try:
-            if http.get("/readyz").status_code == 200:
+            if service.http.get("/readyz").status_code == 200:
                 return
         except httpx.TransportError:
             time.sleep(0.05)

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protos.inference import inference_pb2 as pb
@@ -56,6 +56,7 @@ def test_v2(tiny: Service, body: Any) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(body=V2_BODIES, length=st.integers(-1, 300) | st.just(-2))
+@example(body={"inputs": [], "parameters": True}, length=-2)
 def test_v2_binary(tiny: Service, body: Any, length: int) -> None:
     size = len(json.dumps(body).encode()) if length == -2 else length
     headers = {"content-type": "application/octet-stream", "inference-header-content-length": str(size)}
