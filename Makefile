@@ -38,11 +38,17 @@ lint: $(STAMP) ## lint, types, floors, stubs
 	$(BIN)/mypy
 	$(BIN)/python -m protos.generate --check
 
-check: lint ## that, and fast tests: under a minute
-	$(PYTEST) -q -m "not process and not mesh and not lab and not long and not train"
+# What measures time, or needs the mesh or the lab, runs by itself; the rest two at once.
+ALONE := mesh or lab or timed
+HERE := not long and not train
+TWO := --numprocesses 2 --dist loadfile
 
-test: lint ## that, and everything a normal user's machine can run: 9 minutes
-	$(PYTEST) -m "not long and not train"
+check: lint ## that, and fast tests: under a minute
+	$(PYTEST) -q $(TWO) -m "not ($(ALONE)) and not process and $(HERE)"
+
+test: lint ## that, and everything a normal user's machine can run: 8 minutes
+	$(PYTEST) $(TWO) -m "not ($(ALONE)) and $(HERE)"
+	$(PYTEST) -m "($(ALONE)) and $(HERE)"
 
 test-long: $(STAMP) ## full fault and memory lengths
 	$(PYTEST) -m "long and not train"
@@ -64,8 +70,10 @@ bench: $(STAMP) ## latencies, side by side; results in benchmarks/results
 	$(BIN)/python -m benchmarks.latency --nodes 100,1000,5000 --json benchmarks/results/latency.json
 	$(MAKE) table
 
-bench-throughput: $(STAMP) ## pods a second with real kube-scheduler, an hour; results in benchmarks/results
+ONE_CORE := noop-go,noop-fastapi,berth-off,berth-shadow,berth-active,berth-active-new-snapshots
+bench-throughput: $(STAMP) ## pods a second with real kube-scheduler, over an hour; results in benchmarks/results
 	$(BIN)/python -m benchmarks.throughput --json benchmarks/results/throughput.json --plot benchmarks/results/throughput.svg
+	$(BIN)/python -m benchmarks.throughput --one-core --setups $(ONE_CORE) --json benchmarks/results/throughput-one-core.json
 	$(MAKE) table
 
 table: $(STAMP) ## the documents' tables from benchmarks/results

@@ -181,6 +181,7 @@ def test_no_nodes() -> None:
     assert residual_features(usage, residual_scales(usage)).shape == (0, len(FEATURES))
 
 
+@pytest.mark.timed
 def test_a_snapshot_of_the_openb_cluster_is_cheap() -> None:
     usage = np.random.default_rng(0).random((4, SCALE_STEPS, 1523), dtype=np.float32)
     scales = residual_scales(usage[:, : 2 * DAY])

@@ -102,6 +102,7 @@ def test_explain_names_what_made_a_node_look_worse(detector: AnomalyDetector) ->
     assert unknown == {}
 
 
+@pytest.mark.timed
 def test_5000_rows_in_time(detector: AnomalyDetector) -> None:
     nodes = np.abs(np.random.default_rng(0).normal(size=(5000, len(detector.node_features)))).astype(np.float32)
     spent = []

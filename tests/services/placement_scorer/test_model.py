@@ -74,6 +74,7 @@ def test_a_missing_column_is_neutral(scorer: PlacementScorer) -> None:
         assert np.isfinite(found).all()
 
 
+@pytest.mark.timed
 def test_five_thousand_rows_in_time(scorer: PlacementScorer) -> None:
     nodes = random_nodes(5000, seed=5)
     times = []

@@ -12,7 +12,7 @@ import pytest
 
 from tests.services.serving.running import Service, infer_request, output
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timed]
 
 QUEUE = 4
 """max_queue of the shared service."""
