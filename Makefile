@@ -38,15 +38,15 @@ lint: $(STAMP) ## lint, types, floors, stubs
 	$(BIN)/mypy
 	$(BIN)/python -m protos.generate --check
 
-# What measures time, or needs the mesh or the lab, runs by itself; the rest two at once.
-ALONE := mesh or lab or timed
 HERE := not long and not train
+# What needs the mesh or the lab, or measures time, runs by itself; the rest two at once.
+ALONE := mesh or lab or timed
 TWO := --numprocesses 2 --dist loadfile
 
 check: lint ## that, and fast tests: under a minute
 	$(PYTEST) -q $(TWO) -m "not ($(ALONE)) and not process and $(HERE)"
 
-test: lint ## that, and everything a normal user's machine can run: 8 minutes
+test: lint ## that, and everything a normal user's machine can run: 8 minutes, and 5 more to build the lab once
 	$(PYTEST) $(TWO) -m "not ($(ALONE)) and $(HERE)"
 	$(PYTEST) -m "($(ALONE)) and $(HERE)"
 

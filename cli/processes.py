@@ -137,6 +137,8 @@ def model_process(name: str, settings: object, ports: Ports, wishes: Wishes) -> 
     http, grpc = ports.pick(settings.http_port), ports.pick(settings.grpc_port)
     prefix = f"BERTH_{section_of(name).upper()}__"
     told = {f"{prefix}HTTP_PORT": str(http), f"{prefix}GRPC_PORT": str(grpc)}
+    if "drain_seconds" not in settings.model_fields_set:
+        told[f"{prefix}DRAIN_SECONDS"] = "0"  # there is no other replica to move to
     return Process(name, module(f"services.{section_of(name)}", wishes), settings.host, http, grpc, None, told)
 
 
