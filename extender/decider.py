@@ -49,6 +49,7 @@ class Decider:
             memo = await self.decide(pod, names, verb)
         except Exception as error:
             log.exception("no decision for a pod; answered neutrally")
+            self.state.metrics.defects.labels("decision").inc()
             found.set_exception(error)
             found.exception()  # it is told: nobody may ask
             return

@@ -87,6 +87,7 @@ class Front:
             return await verb.handle(call), 200
         except Exception:
             log.exception("%s failed; answered neutrally", verb.name)
+            self.state.metrics.defects.labels(verb.name).inc()
             return verb.neutral(call), 200
 
 

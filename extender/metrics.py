@@ -64,6 +64,9 @@ class Metrics:
         self.inflight = Gauge("berth_inflight_pods", "Pods placed but not yet seen by telemetry.", registry=registry)
         self.removed = Counter("berth_nodes_removed", "Nodes that filter left out.", registry=registry)
         self.records_dropped = Counter("berth_records_dropped", "Decision records lost.", ["sink"], registry=registry)
+        self.defects = Counter(
+            "berth_defects", "Errors nobody foresaw, survived; the log has each.", ["where"], registry=registry
+        )
         self.settings_reloads = Counter(
             "berth_settings_reloads", "Changes of the settings file.", ["result"], registry=registry
         )

@@ -121,6 +121,7 @@ class Extender:
         return work
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        await self.recorder.delivered()
         await ended(tasks)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):

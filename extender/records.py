@@ -59,13 +59,19 @@ class Recorder:
             await self._gather()
             while len(batch) < BATCH and not self.queue.empty():
                 batch.append(self.queue.get_nowait())
-            lines = []
-            for make in batch:
-                lines.append(self._keep(make()))
-                self.queue.task_done()
-                await asyncio.sleep(0)  # a waiting pod comes first
-            self._write(lines)
-            self._hand_on(lines)
+            try:
+                await self._enter(batch)
+            finally:
+                for _ in batch:
+                    self.queue.task_done()
+
+    async def _enter(self, batch: list[Callable[[], Decision]]) -> None:
+        lines = []
+        for make in batch:
+            lines.append(self._keep(make()))
+            await asyncio.sleep(0)  # a waiting pod comes first
+        self._write(lines)
+        self._hand_on(lines)
 
     async def _gather(self) -> None:
         """Let more records come, unless somebody waits for them."""
@@ -86,6 +92,13 @@ class Recorder:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 await self.queue.join()
+
+    async def delivered(self) -> None:
+        """Returns when every record is written and Redis has had its turn, or after three times PATIENCE_S."""
+        await self.caught_up()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                await self.outbox.join()
 
     def _keep(self, decision: Decision) -> bytes:
         """Keep the newest decision of each of the last pods. Returns its line."""
@@ -119,7 +132,11 @@ class Recorder:
     async def send(self) -> None:
         """Append to the Redis stream until cancelled."""
         while True:
-            await self._stream(await self.outbox.get())
+            lines = await self.outbox.get()
+            try:
+                await self._stream(lines)
+            finally:
+                self.outbox.task_done()
 
     async def _stream(self, lines: list[bytes]) -> None:
         """One append; lost where Redis does not take it."""

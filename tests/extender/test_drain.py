@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 import select
 import signal
 import threading
 import time
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,3 +112,16 @@ def test_told_twice_it_does_not_wait(replay: Replay) -> None:
         until(lambda: status(running, "/readyz") == 503, 2.0, 0.02)
         end(running)
         running.process.wait(4.0)
+
+
+def test_no_record_is_lost_when_it_ends(replay: Replay, tmp_path: Path) -> None:
+    log, uids = tmp_path / "decisions.jsonl", [next(UIDS) for _ in range(30)]
+    with replica(replay.mesh, {"RECORDS__LOG": str(log), "SERVER__DRAIN_S": "0"}) as running:
+        for uid in uids:
+            asked = pod(uid)
+            assert running.caller.filter(asked, replay.names[:100]).status == 200
+            assert running.caller.prioritize(asked, replay.names[:100]).status == 200
+        end(running)
+        running.process.wait(8.0)
+    assert [json.loads(line)["pod_uid"] for line in log.read_text("utf-8").splitlines()] == uids
+    assert all(replay.caller.call("GET", f"/v1/decisions/{uid}").status == 200 for uid in uids)  # Redis has them too

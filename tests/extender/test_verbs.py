@@ -53,6 +53,7 @@ async def test_a_defect_beside_an_answer_is_logged_and_told_to_prioritize(
         with pytest.raises(ValueError, match="a"):
             await asyncio.wait_for(verbs.prioritize(asked()), 5.0)
     assert "no decision for a pod" in caplog.text
+    assert verbs.state.metrics.registry.get_sample_value("berth_defects_total", {"where": "decision"}) == 1.0
     await verbs.decider.recorder.accounted()
     assert not verbs.decider.recorder.coming
     assert verbs.decider.recorder.queue.empty()

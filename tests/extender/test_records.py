@@ -1,0 +1,35 @@
+"""Records are off the request path, and yet none is lost at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from extender.metrics import Metrics
+from extender.process import ended
+from extender.records import Recorder
+from extender.settings import ExtenderSettings, Records
+from extender.state import State
+from extender.verbs import Verbs
+from extender.wire import decode
+from tests.calls import arguments, pod
+
+
+async def test_what_is_delivered_stands_in_the_log_and_redis_had_its_turn(tmp_path: Path) -> None:
+    settings = ExtenderSettings(records=Records(log=str(tmp_path / "decisions.jsonl")))
+    metrics = Metrics(CollectorRegistry())
+    state = State(settings, metrics)
+    recorder = Recorder(settings.records, state.store, metrics)
+    work = [asyncio.create_task(recorder.run()), asyncio.create_task(recorder.send())]
+    verbs, call = Verbs(state, recorder), decode(arguments(pod("a"), ["n1", "n2"]))
+    await verbs.filter(call)
+    await verbs.prioritize(call)
+    await recorder.delivered()
+    lines = (tmp_path / "decisions.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["pod_uid"] for line in lines] == ["a"]
+    assert metrics.registry.get_sample_value("berth_records_dropped_total", {"sink": "redis"}) == 1.0  # none runs here
+    await ended(work)
+    recorder.close()
