@@ -46,7 +46,7 @@ TWO := --numprocesses 2 --dist loadfile
 check: lint ## that, and fast tests: under a minute
 	$(PYTEST) -q $(TWO) -m "not ($(ALONE)) and not process and $(HERE)"
 
-test: lint ## that, and everything a normal user's machine can run: 8 minutes, and 5 more to build the lab once
+test: lint ## that, and everything a normal user's machine can run: 8 to 13 minutes, and as long as 8 more to build the lab once
 	$(PYTEST) $(TWO) -m "not ($(ALONE)) and $(HERE)"
 	$(PYTEST) -m "($(ALONE)) and $(HERE)"
 

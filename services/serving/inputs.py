@@ -95,9 +95,7 @@ def parameter(parameters: Any, name: str) -> object:
         return None
     if not isinstance(parameters, Mapping):
         raise InvalidInput("'parameters' must be an object")
-    if name not in parameters:
-        return None
-    value = parameters[name]
+    value: Any = parameters.get(name)
     return value.string_param if hasattr(value, "string_param") else value
 
 

@@ -20,9 +20,9 @@ from tests.lab.objects import Object, pod
 from tests.lab.placing import Placed, bound, names_of, place
 from tests.lab.scheduler import Scheduler, example
 
-OWNERS = 120
-TOLERANCE = 0.18
-"""Four standard deviations of a share over 120 owners."""
+OWNERS = 200
+TOLERANCE = 0.14
+"""Four standard deviations of a share over 200 owners."""
 SETS = "/apis/apps/v1/namespaces/default/replicasets"
 NUMBERS = count()
 
