@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 from extender import background
 from extender.app import create_app
@@ -73,7 +73,10 @@ class Extender:
         """Background work and the gRPC door, ended in order."""
         for client in self.state.clients.values():
             client.connect()
-        tasks = [asyncio.create_task(keep_going(name, work), name=name) for name, work in self._work().items()]
+        tasks = [
+            asyncio.create_task(keep_going(name, work, self.metrics.defects), name=name)
+            for name, work in self._work().items()
+        ]
         server = grpc.aio.server()
         placement_pb2_grpc.add_PlacementServicer_to_server(PlacementDoor(self.state, self.verbs), server)  # type: ignore[no-untyped-call]
         where = self.settings.server
@@ -171,8 +174,9 @@ async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
         _, left = await asyncio.wait(left, timeout=0.5)
 
 
-async def keep_going(name: str, work: Work) -> None:
-    """Background work never ends the process and never stays ended: a defect is logged, and the work starts anew."""
+async def keep_going(name: str, work: Work, defects: Counter) -> None:
+    """Background work never ends the process and never stays ended: a defect is logged and counted, and the work
+    starts anew."""
     while True:
         try:
             await work()
@@ -180,4 +184,5 @@ async def keep_going(name: str, work: Work) -> None:
             raise
         except Exception:
             log.exception("background work '%s' has ended; starting it again in %.0f s", name, AGAIN_S)
+            defects.labels(name).inc()
         await asyncio.sleep(AGAIN_S)
