@@ -21,8 +21,6 @@ from tests.lab.process import LabError, LabProcess
 
 CONTROLLERS = "*,-node-lifecycle-controller,-taint-eviction-controller,-node-ipam-controller,-node-route-controller"
 """No kubelet beats here: a node would be marked not ready after 40 s."""
-ROOMY = {"GOGC": "400"}
-"""Memory is there and processor time is not: Go collects at five times what lives, not at twice."""
 
 
 class ControlPlane:
@@ -62,8 +60,7 @@ class ControlPlane:
 
     def start(self, component: str, *flags: str, name: str = "") -> LabProcess:
         """Run a component of the lab's binary, logging below the folder; the caller ends it."""
-        log = self.folder / "logs" / f"{name or component}.log"
-        return LabProcess([str(self.program), component, *flags], log, environment=ROOMY)
+        return LabProcess([str(self.program), component, *flags], self.folder / "logs" / f"{name or component}.log")
 
     def _keep(self, process: LabProcess) -> LabProcess:
         self.processes.append(self.running.enter_context(process))
