@@ -56,8 +56,8 @@ def disturbed(replay: Replay, what: str, node: str, steps: int, **how: Any) -> I
 
 
 def test_a_higher_load_lowers_headroom_and_total_of_that_node(replay: Replay, caller: Caller, calm: list[str]) -> None:
-    node = calm[7]
     before = parts(replay, caller, calm)
+    node = max(calm, key=lambda name: before[name]["headroom"])
     with disturbed(replay, "load", node, 6, cpu=0.97, memory=0.9):
         during = parts(replay, caller, calm)
     assert during[node]["headroom"] < before[node]["headroom"] - 0.2
@@ -83,8 +83,8 @@ def test_a_lower_load_raises_headroom(replay: Replay, caller: Caller, calm: list
 def test_broken_health_lowers_that_node_s_health_alone(
     replay: Replay, caller: Caller, calm: list[str], kind: str
 ) -> None:
-    node = calm[11]
     before = parts(replay, caller, calm)
+    node = max(calm, key=lambda name: before[name]["health"])
     with disturbed(replay, "fault", node, 6, kind=kind):
         during = parts(replay, caller, calm)
     assert during[node]["health"] < before[node]["health"] - 0.1

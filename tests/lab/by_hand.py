@@ -13,8 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,8 @@ class Lab:
 
     def hold(self, nodes: int) -> str:
         """Run everything until SIGTERM or SIGINT. Raises LabDownError where another one runs."""
-        with self.locked(), ControlPlane(binary(), self.folder) as plane:
+        self.take_lock()
+        with ControlPlane(binary(), self.folder) as plane:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.default_int_handler)
             populate(plane, nodes)
@@ -95,18 +95,15 @@ class Lab:
                     self.ready.unlink()
         return "ended"
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Held while this process lives. Raises LabDownError."""
-        with self.lock.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise LabDownError("it runs already") from error
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
-            yield
+    def take_lock(self) -> None:
+        """Held until this process has ended, which is when nothing of it is left. Raises LabDownError."""
+        file = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o644)  # the kernel closes it
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LabDownError("it runs already") from error
+        os.truncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
 
     def idle(self) -> bool:
         """Whether nothing runs."""
