@@ -39,16 +39,15 @@ lint: $(STAMP) ## lint, types, floors, stubs
 	$(BIN)/python -m protos.generate --check
 
 HERE := not long and not train
-# What needs the mesh or the lab, or measures time, runs by itself; the rest two at once.
-ALONE := mesh or lab or timed
-TWO := --numprocesses 2 --dist loadfile
+# Two at once (tests/conftest.py says what stays together); what measures time runs by itself.
+TWO := --numprocesses 2
 
 check: lint ## that, and fast tests: under a minute
-	$(PYTEST) -q $(TWO) -m "not ($(ALONE)) and not process and $(HERE)"
+	$(PYTEST) -q $(TWO) -m "not mesh and not lab and not process and not timed and $(HERE)"
 
-test: lint ## that, and everything a normal user's machine can run: 8 to 13 minutes, and as long as 8 more to build the lab once
-	$(PYTEST) $(TWO) -m "not ($(ALONE)) and $(HERE)"
-	$(PYTEST) -m "($(ALONE)) and $(HERE)"
+test: lint ## that, and everything a normal user's machine can run: 7 to 11 minutes, and as long as 8 more to build the lab once
+	$(PYTEST) $(TWO) -m "not timed and $(HERE)"
+	$(PYTEST) -m "timed and $(HERE)"
 
 test-long: $(STAMP) ## full fault and memory lengths
 	$(PYTEST) -m "long and not train"

@@ -6,9 +6,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import xdist.scheduler
 
 from cli.supervisor import Mesh
 from tests.mesh import running_mesh
+
+TOGETHER = {"lab": "lab", "cli": "mesh", "extender": "mesh", "faults": "mesh", "benchmarks": "mesh"}
+"""Rooms whose tests share what takes seconds to start, by its name: one worker runs all of them."""
+
+
+class ByRoom(xdist.scheduler.LoadScopeScheduling):  # type: ignore[misc]
+    """What may run beside what: the rooms of TOGETHER, and each module of the others."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.split("::")[0]
+        return TOGETHER.get(path.split("/")[1], path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByRoom:
+    """pytest-xdist's hook: what `--dist` names is not asked."""
+    return ByRoom(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ KEYS = {
 
 
 @pytest.mark.mesh
+@pytest.mark.timed
 def test_the_limit_holds_in_every_case(tmp_path: Path) -> None:
     target, started = tmp_path / "latency.json", time.monotonic()
     done = subprocess.run(

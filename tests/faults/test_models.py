@@ -12,7 +12,7 @@ from tests.calls import MODELS, Caller, pod, until
 from tests.extender.replica import replica
 from tests.faults.stage import HEALTHY, LIMIT_MS, Run, Stage, judge, mostly, recover, send
 
-pytestmark = [pytest.mark.mesh, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.mesh, pytest.mark.timed, pytest.mark.timeout(900)]
 
 ALL = tuple(MODELS)
 TAMPERED = (

@@ -17,7 +17,7 @@ from tests.calls import Caller, pod, until
 from tests.extender.replica import replica
 from tests.faults.stage import HEALTHY, LIMIT_MS, UIDS, Run, Stage, judge, mostly, recover, send
 
-pytestmark = [pytest.mark.mesh, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.mesh, pytest.mark.timed, pytest.mark.timeout(900)]
 
 
 def run_twice_at_most(stage: Stage, case: str, pods: int, names: list[str] | None = None) -> Run:
