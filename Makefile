@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up lab lab-down lint check test test-long test-train test-all bench bench-throughput table protos constraints clean
+.PHONY: help install demo up lab lab-down lab-binary lint check test test-long test-train test-all bench bench-throughput table protos constraints clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,7 +45,11 @@ TWO := --numprocesses 2
 check: lint ## that, and fast tests: under a minute
 	$(PYTEST) -q $(TWO) -m "not mesh and not lab and not process and not timed and $(HERE)"
 
-test: lint ## that, and everything a normal user's machine can run: 7 to 11 minutes, and as long as 8 more to build the lab once
+lab-binary: $(STAMP)
+	$(BIN)/python -m tests.lab.build
+
+test: $(STAMP) ## that, and everything a normal user's machine can run: 7 to 10 minutes, and as long as 8 more to build the lab once
+	$(MAKE) --jobs 2 lint lab-binary
 	$(PYTEST) $(TWO) -m "not timed and $(HERE)"
 	$(PYTEST) -m "timed and $(HERE)"
 

@@ -13,6 +13,8 @@ from tests.mesh import running_mesh
 
 TOGETHER = {"lab": "lab", "cli": "mesh", "extender": "mesh", "faults": "mesh", "benchmarks": "mesh"}
 """Rooms whose tests share what takes seconds to start, by its name: one worker runs all of them."""
+APART = ("tests/lab/test_faults.py",)
+"""Modules there that share nothing: they break what they start."""
 
 
 class ByRoom(xdist.scheduler.LoadScopeScheduling):  # type: ignore[misc]
@@ -20,7 +22,7 @@ class ByRoom(xdist.scheduler.LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.split("::")[0]
-        return TOGETHER.get(path.split("/")[1], path)
+        return path if path in APART else TOGETHER.get(path.split("/")[1], path)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByRoom:
