@@ -6,10 +6,10 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up lab lab-down lab-binary lint check test test-long test-train test-all bench bench-throughput table protos constraints clean
+.PHONY: help install demo up lab lab-down lab-binary lint check test test-long test-train test-all bench bench-throughput bench-faults table protos constraints clean
 
 help: ## what can be typed here
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## one environment, .venv, for everything but training
 
@@ -77,6 +77,10 @@ ONE_CORE := noop-go,noop-fastapi,berth-off,berth-shadow,berth-active,berth-activ
 bench-throughput: $(STAMP) ## pods a second with real kube-scheduler, over an hour; results in benchmarks/results
 	$(BIN)/python -m benchmarks.throughput --json benchmarks/results/throughput.json --plot benchmarks/results/throughput.svg
 	$(BIN)/python -m benchmarks.throughput --one-core --setups $(ONE_CORE) --json benchmarks/results/throughput-one-core.json
+	$(MAKE) table
+
+bench-faults: $(STAMP) ## what faults cost a stream of pods with real kube-scheduler, 5 minutes; results in benchmarks/results
+	BERTH_RESULTS=1 $(PYTEST) -m long tests/lab/test_faults.py
 	$(MAKE) table
 
 table: $(STAMP) ## the documents' tables from benchmarks/results

@@ -1,7 +1,7 @@
 """The documents' tables from what was measured: `python -m benchmarks.table`.
 
 Rewrites what stands between the markers of each section, so that no figure is typed by hand; a test compares.
-latency, demo, throughput: the files of those names in benchmarks/results; models: the services' cards.
+latency, demo, throughput, lab-faults: the files of those names in benchmarks/results; models: the services' cards.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks import summary
+from benchmarks import cards, summary
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
-SERVICES = ROOT / "services"
 
 Read = dict[str, Any]
 
@@ -36,6 +35,7 @@ PLACES = {
     "models": ROOT / "README.md",
     "throughput-summary": ROOT / "README.md",
     "throughput": ROOT / "docs" / "kube-scheduler.md",
+    "lab-faults": ROOT / "docs" / "kube-scheduler.md",
 }
 """Where each section stands."""
 
@@ -43,11 +43,11 @@ PLACES = {
 def sections() -> dict[str, str]:
     """Markdown of each section, by the name in its markers."""
     measured = read(RESULTS / "throughput.json")
-    cards = {name: read(SERVICES / name / "artifact" / "card.json") for name in MODELS}
     return {
         "demo": demo(read(RESULTS / "demo.json")),
         "latency": latency(read(RESULTS / "latency.json")),
-        "models": "\n".join((*MODEL_HEAD, *(row(cards[name]) for name, row in MODELS.items()))),
+        "models": cards.table(),
+        "lab-faults": lab_faults(read(RESULTS / "lab-faults.json")),
         "throughput-summary": summary.in_words(measured["rows"]),
         "throughput": throughput(measured),
     }
@@ -58,6 +58,21 @@ def throughput(results: Read) -> str:
     return "\n".join(
         [summary.table(results["rows"]), "", f"Medians of {rounds(results)} alternated rounds. {machine_line(results)}"]
     )
+
+
+def lab_faults(results: Read) -> str:
+    """What each fault in the middle of a stream of pods has cost."""
+    lines = [
+        "| fault | pods/s | slower for | longest pause | failed calls (filter, prioritize) | pods/s after recovery |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for run in results["runs"]:
+        failed = f"{run['failed_filter']}, {run['failed_prioritize']}"
+        times = f"{run['slow_s']:.1f} s | {run['longest_s']:.2f} s"
+        lines.append(f"| {run['case']} | {run['pods_s']:.0f} | {times} | {failed} | {run['pods_s_after']:.0f} |")
+    pods = results["runs"][0]["pods"]
+    how = f"{pods} pods each on 200 nodes, the fault after a third of them; pods/s of the first two thirds."
+    return "\n".join([*lines, "", f"{how} {machine_line(results)}"])
 
 
 def rounds(results: Read) -> int:
@@ -115,62 +130,6 @@ def demo(figures: Read) -> str:
         f"Before the first fault {figures['scored_by_all_share']:.1%} of the answers used all three models; scoring by "
         f"requests alone would have picked another node for {figures['differs_from_requests_share']:.0%} of the pods."
     )
-
-
-MODEL_HEAD = (
-    "| model | measured on data it was not trained on | model | named baseline |",
-    "|---|---|---:|---:|",
-)
-
-
-def load_row(card: Read) -> str:
-    """The load predictor's six outputs, mean of CPU and memory at each horizon."""
-    scores = card["test"]["scores"]
-    horizons = ("1h", "2h", "4h")
-
-    def values(pick: str) -> str:
-        def one(name: str) -> float:
-            score = scores[name]
-            return float(score["accuracy"] if pick == "model" else score["baselines"][score["best_baseline"]])
-
-        def metric(name: str) -> str:
-            return " / ".join(f"{one(f'{name}_{horizon}'):.1f}" for horizon in horizons)
-
-        return "; ".join(f"{name} {metric(name)}" for name in ("cpu", "memory"))
-
-    return (
-        "| load-predictor | accuracy (100 % − WAPE) of the hourly mean 1 / 2 / 4 h ahead, 14 unseen machines in groups "
-        f"of 10, September | {values('model')} % | best of five: {values('baseline')} % |"
-    )
-
-
-def placement_row(card: Read) -> str:
-    """The placement scorer's reward on each pod mix."""
-    mixes = card["report"]["mixes"]
-
-    def rewards(policy: str) -> str:
-        return ", ".join(f"{name} {mix[policy]['reward']:.3f}" for name, mix in mixes.items())
-
-    return (
-        "| placement-scorer | reward a pod (0 is best), unseen machines and days; cpu050 is an unseen mix | "
-        f"{rewards('placement-scorer')} | kube-scheduler's scoring: {rewards('kube-scheduler')} |"
-    )
-
-
-def anomaly_row(card: Read) -> str:
-    """The anomaly detector's average precision on unseen servers."""
-    labelled = card["measured"]["labelled"]
-
-    def precision(score: str) -> str:
-        return ", ".join(f"{name} {part[score]['average_precision']:.2f}" for name, part in labelled.items())
-
-    return (
-        "| anomaly-detector | average precision on labelled servers in no fit or threshold | "
-        f"{precision('detector')} | Isolation Forest on raw values: {precision('raw_forest')} |"
-    )
-
-
-MODELS = {"load_predictor": load_row, "placement_scorer": placement_row, "anomaly_detector": anomaly_row}
 
 
 def replaced(text: str, section: str, content: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from itertools import count, pairwise
 from pathlib import Path
 
+from benchmarks import machine
 from tests.calls import until
 from tests.lab.binds import Bind, Binds
 from tests.lab.control_plane import ControlPlane
@@ -136,4 +137,5 @@ def keep(runs: list[Run]) -> None:
     """Write the long form's runs where BERTH_RESULTS is set."""
     long = [asdict(run) for run in runs if run.pods >= 900]
     if long and os.environ.get("BERTH_RESULTS"):
-        RESULTS.write_text(json.dumps({"runs": long}, indent=1) + "\n", "utf-8")
+        text = json.dumps({"machine": machine.describe(), "runs": long}, indent=1)
+        RESULTS.write_text(text + "\n", "utf-8")
