@@ -72,7 +72,7 @@ def lab_faults(results: Read) -> str:
         lines.append(f"| {run['case']} | {run['pods_s']:.0f} | {times} | {failed} | {run['pods_s_after']:.0f} |")
     pods = results["runs"][0]["pods"]
     how = f"{pods} pods each on 200 nodes, the fault after a third of them; pods/s of the first two thirds."
-    return "\n".join([*lines, "", f"{how} {machine_line(results)}"])
+    return "\n".join([*lines, "", f"{how} {where(results)}."])
 
 
 def rounds(results: Read) -> int:
@@ -109,12 +109,16 @@ def latency_line(results: Read) -> str:
 
 
 def machine_line(results: Read) -> str:
+    """What figures hold for, and how busy it was."""
+    return f"{where(results)}; 1-minute load before: {results['machine']['load_1m']:g}."
+
+
+def where(results: Read) -> str:
     """What figures hold for."""
     machine = results["machine"]
     return (
         f"All processes and the client on one machine: {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['memory_gib']:g} GiB, {machine['system']}, {machine['python']}; 1-minute load before: "
-        f"{machine['load_1m']:g}."
+        f"{machine['memory_gib']:g} GiB, {machine['system']}, {machine['python']}"
     )
 
 

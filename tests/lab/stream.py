@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from itertools import count, pairwise
 from pathlib import Path
 
-from benchmarks import machine
 from tests.calls import until
 from tests.lab.binds import Bind, Binds
 from tests.lab.control_plane import ControlPlane
@@ -133,9 +132,9 @@ def table(runs: list[Run]) -> Iterator[str]:
         )
 
 
-def keep(runs: list[Run]) -> None:
-    """Write the long form's runs where BERTH_RESULTS is set."""
+def keep(runs: list[Run], described: dict[str, object]) -> None:
+    """Write the long form's runs, and the machine as it was before them, where BERTH_RESULTS is set."""
     long = [asdict(run) for run in runs if run.pods >= 900]
     if long and os.environ.get("BERTH_RESULTS"):
-        text = json.dumps({"machine": machine.describe(), "runs": long}, indent=1)
+        text = json.dumps({"machine": described, "runs": long}, indent=1)
         RESULTS.write_text(text + "\n", "utf-8")

@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 
+from benchmarks import machine
 from cli.backoff import Backoff
 from cli.readiness import missing
 from cli.supervisor import Mesh
@@ -40,12 +41,13 @@ def pods(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="module")
 def faulty(second_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """Berth as `berth up` keeps it, for this module to break, over nodes with room for all."""
+    described = machine.describe()
     with berth(tmp_path_factory.mktemp("faulty"), NODES, restart=True, prepare=can_hang) as replay:
         second_plane.create(node(name, cpu="1000", memory="4000Gi", pods=1000) for name in replay.names)
         yield replay
         second_plane.delete_pods()
         second_plane.delete_nodes()
-    keep(RUNS)
+    keep(RUNS, described)
 
 
 def can_hang(mesh: Mesh) -> None:
