@@ -48,7 +48,7 @@ check: lint ## that, and fast tests: under a minute
 lab-binary: $(STAMP)
 	$(BIN)/python -m tests.lab.build
 
-test: $(STAMP) ## that, and everything a normal user's machine can run: 7 to 10 minutes, and as long as 8 more to build the lab once
+test: $(STAMP) ## that, and everything a normal user's machine can run: 7 to 12 minutes, and as long as 8 more to build the lab once
 	$(MAKE) --jobs 2 lint lab-binary
 	$(PYTEST) $(TWO) -m "not timed and $(HERE)"
 	$(PYTEST) -m "timed and $(HERE)"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-SERVICES = Path(__file__).parents[1] / "services"
-
-Read = dict[str, Any]
+Card = dict[str, Any]
 
 MODEL_HEAD = (
     "| model | measured on data it was not trained on | model | named baseline |",
@@ -16,7 +13,7 @@ MODEL_HEAD = (
 )
 
 
-def load_row(card: Read) -> str:
+def load_row(card: Card) -> str:
     """The load predictor's six outputs, mean of CPU and memory at each horizon."""
     scores = card["test"]["scores"]
     horizons = ("1h", "2h", "4h")
@@ -37,7 +34,7 @@ def load_row(card: Read) -> str:
     )
 
 
-def placement_row(card: Read) -> str:
+def placement_row(card: Card) -> str:
     """The placement scorer's reward on each pod mix."""
     mixes = card["report"]["mixes"]
 
@@ -50,7 +47,7 @@ def placement_row(card: Read) -> str:
     )
 
 
-def anomaly_row(card: Read) -> str:
+def anomaly_row(card: Card) -> str:
     """The anomaly detector's average precision on unseen servers."""
     labelled = card["measured"]["labelled"]
 
@@ -66,7 +63,6 @@ def anomaly_row(card: Read) -> str:
 MODELS = {"load_predictor": load_row, "placement_scorer": placement_row, "anomaly_detector": anomaly_row}
 
 
-def table() -> str:
-    """What each model has reached on unseen data, beside its named baseline."""
-    cards = {name: json.loads((SERVICES / name / "artifact" / "card.json").read_text("utf-8")) for name in MODELS}
+def table(cards: Mapping[str, Card]) -> str:
+    """What each model of MODELS has reached on unseen data, beside its named baseline."""
     return "\n".join((*MODEL_HEAD, *(row(cards[name]) for name, row in MODELS.items())))

@@ -16,6 +16,7 @@ from benchmarks import cards, summary
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
+SERVICES = ROOT / "services"
 
 Read = dict[str, Any]
 
@@ -46,7 +47,7 @@ def sections() -> dict[str, str]:
     return {
         "demo": demo(read(RESULTS / "demo.json")),
         "latency": latency(read(RESULTS / "latency.json")),
-        "models": cards.table(),
+        "models": cards.table({name: read(SERVICES / name / "artifact" / "card.json") for name in cards.MODELS}),
         "lab-faults": lab_faults(read(RESULTS / "lab-faults.json")),
         "throughput-summary": summary.in_words(measured["rows"]),
         "throughput": throughput(measured),

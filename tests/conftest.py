@@ -14,7 +14,7 @@ from tests.mesh import running_mesh
 TOGETHER = {"lab": "lab", "cli": "mesh", "extender": "mesh", "faults": "mesh", "benchmarks": "mesh"}
 """Rooms whose tests share what takes seconds to start, by its name: one worker runs all of them."""
 APART = ("tests/lab/test_faults.py",)
-"""Modules there that share nothing: they break what they start."""
+"""Modules there that bring a mesh of their own, to break it: whoever is free starts a control plane for it."""
 
 
 class ByRoom(xdist.scheduler.LoadScopeScheduling):  # type: ignore[misc]
