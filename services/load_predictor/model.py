@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from berth.features.registry import digest
 from services.load_predictor.base import INPUTS, OUTPUTS, Base, Scaled, by_output, distances, scaled
+from services.load_predictor.trees import xgboost
 
 Floats = NDArray[np.float32]
 

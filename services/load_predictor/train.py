@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from berth.features.history import HISTORY_STEPS, HOUR
@@ -15,6 +14,7 @@ from services.load_predictor import card
 from services.load_predictor.base import INPUTS, Base, by_output, fit, scaled
 from services.load_predictor.evaluate import SEEDS, Report, evaluate
 from services.load_predictor.model import BASE, TREES, LoadPredictor, artifact_version, encode_base, load
+from services.load_predictor.trees import xgboost
 from services.load_predictor.windows import Windows, machine_split, origins, pseudo_nodes, windows
 
 Progress = Callable[[str, float], None]
