@@ -40,7 +40,7 @@ lint: $(STAMP) ## lint, types, floors, stubs
 
 HERE := not long and not train
 # Two at once (tests/conftest.py says what stays together); what measures time runs by itself.
-TWO := --numprocesses 2
+TWO := --numprocesses 2 --no-loadscope-reorder
 
 check: lint ## that, and fast tests: under a minute
 	$(PYTEST) -q $(TWO) -m "not mesh and not lab and not process and not timed and $(HERE)"

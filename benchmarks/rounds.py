@@ -17,7 +17,7 @@ from benchmarks.mesh import running, scored_share
 from benchmarks.setups import PROFILE, Setup, Stage
 from tests.lab.binds import Bind, Binds
 from tests.lab.build import binary
-from tests.lab.control_plane import ControlPlane
+from tests.lab.control_plane import AS_RELEASED, ControlPlane
 from tests.lab.objects import pod, recorded_node
 from tests.lab.scheduler import Scheduler
 
@@ -71,7 +71,7 @@ def measure(plan: Plan, folder: Path, tell: Tell) -> Iterator[Row]:
         tell(f"{nodes} nodes: starting")
         with ExitStack() as stack:
             mesh = stack.enter_context(running(nodes, PAUSED_S, folder / f"mesh-{nodes}"))
-            plane = stack.enter_context(ControlPlane(program, folder / f"plane-{nodes}"))
+            plane = stack.enter_context(ControlPlane(program, folder / f"plane-{nodes}", environment=AS_RELEASED))
             plane.create(recorded_node(row) for row in mesh.rows())
             stage = Stage(plane, mesh, stack, folder)
             bind_all(stage, stage.setup("default"), FIRST_PODS, "first", plan.one_core)

@@ -8,12 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.lab.control_plane import ControlPlane
-from tests.lab.process import LabError, LabProcess
+from tests.lab.process import LabError
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Binds:
         self.seen: list[Bind] = []
         self.changed = threading.Condition()
         command = [str(plane.program), "binds", f"--kubeconfig={plane.kubeconfig}"]
-        self.process = LabProcess(command, Path(plane.folder / "logs" / "binds.log"), stdout=subprocess.PIPE)
+        self.process = plane.process(command, "binds", stdout=subprocess.PIPE)
         self.begun = threading.Event()
         self.reader = threading.Thread(target=self._read, name="binds", daemon=True)
 

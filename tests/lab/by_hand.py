@@ -20,7 +20,7 @@ from typing import Any
 from services.telemetry.replay import ReplaySource
 from services.telemetry.settings import TelemetrySettings
 from tests.lab.build import ROOT, binary
-from tests.lab.control_plane import ControlPlane
+from tests.lab.control_plane import AS_RELEASED, ControlPlane
 from tests.lab.objects import recorded_node, recorded_pod
 from tests.lab.scheduler import Config, Scheduler, example
 
@@ -83,7 +83,7 @@ class Lab:
     def hold(self, nodes: int) -> str:
         """Run everything until SIGTERM or SIGINT. Raises LabDownError where another one runs."""
         self.take_lock()
-        with ControlPlane(binary(), self.folder) as plane:
+        with ControlPlane(binary(), self.folder, environment=AS_RELEASED) as plane:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.default_int_handler)
             populate(plane, nodes)

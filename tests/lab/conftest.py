@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.calls import Replay
 from tests.lab.berth import berth, populate
 from tests.lab.build import binary
-from tests.lab.control_plane import ControlPlane
+from tests.lab.control_plane import AS_RELEASED, FEW_COLLECTIONS, ControlPlane
 from tests.lab.objects import LAB, RECORDED
 from tests.lab.stream import RUNS, table
 
@@ -52,7 +53,8 @@ def program() -> Path:
 @pytest.fixture(scope="session")
 def control_plane(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Started once."""
-    with ControlPlane(program, tmp_path_factory.mktemp("plane")) as running:
+    environment = AS_RELEASED if os.environ.get("BERTH_RESULTS") else FEW_COLLECTIONS
+    with ControlPlane(program, tmp_path_factory.mktemp("plane"), environment=environment) as running:
         yield running
 
 

@@ -15,7 +15,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.lab.control_plane import ControlPlane, as_flags
 from tests.lab.ports import free_port
-from tests.lab.process import LabProcess
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "kube-scheduler"
 ATTEMPT = "scheduler_scheduling_attempt_duration_seconds_bucket"
@@ -91,7 +90,7 @@ class Scheduler:
         self.token = plane.credentials.token
         # A program of the caller's is nothing but a kube-scheduler.
         command = [str(program)] if program else [str(plane.program), "kube-scheduler"]
-        self.process = LabProcess([*command, *as_flags(flags)], plane.folder / "logs" / f"{label}.log")
+        self.process = plane.process([*command, *as_flags(flags)], label)
 
     def __enter__(self) -> Scheduler:
         self.process.wait(lambda: self.get("/readyz") == "ok", "kube-scheduler")
