@@ -25,6 +25,7 @@ NUMBERS = {"p50", "p90", "p99"}
 
 
 @pytest.mark.mesh
+@pytest.mark.timed  # a model that is late because of other tests is a fallback
 def test_short_form(tmp_path: Path) -> None:
     file = tmp_path / "demo.json"
     ended = berth("demo", "--pods", "60", "--nodes", "200", "--json", str(file), cwd=tmp_path, timeout=150)
