@@ -166,16 +166,18 @@ class Replay:
 
     @contextmanager
     def override(self, **fields: object) -> Iterator[None]:
-        """Another mode, rollout share or weights, for a while."""
+        """Another mode, rollout share or weights, for a while; what was there comes back also where a test fails."""
         before, stored = self.caller.get("/v1/state"), self.redis.get(keys.OVERRIDE)
         self.redis.set(keys.OVERRIDE, json.dumps(fields))
-        until(lambda: all(self.caller.get("/v1/state")[name] == value for name, value in fields.items()))
-        yield
-        if stored is None:
-            self.redis.delete(keys.OVERRIDE)
-        else:
-            self.redis.set(keys.OVERRIDE, stored)
-        until(lambda: all(self.caller.get("/v1/state")[name] == before[name] for name in fields))
+        try:
+            until(lambda: all(self.caller.get("/v1/state")[name] == value for name, value in fields.items()))
+            yield
+        finally:
+            if stored is None:
+                self.redis.delete(keys.OVERRIDE)
+            else:
+                self.redis.set(keys.OVERRIDE, stored)
+            until(lambda: all(self.caller.get("/v1/state")[name] == before[name] for name in fields))
 
     def close(self) -> None:
         """End the connections."""

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from cli.supervisor import Mesh
 from tests.calls import Caller, Replay, pod, scores_of
+from tests.mesh import PATIENT
 
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
@@ -21,6 +22,7 @@ def replay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """All processes, over all 1,523 nodes; a snapshot comes only when a test asks for one."""
     folder: Path = tmp_path_factory.mktemp("mesh")
     environment = {
+        **PATIENT,
         "BERTH_EXTENDER__RECORDS__TOP": "50",  # a record tells the parts of every node that the tests look at
         "BERTH_EXTENDER__INFLIGHT__EXPIRE_S": "3600",  # none expires while a test counts
     }
