@@ -66,6 +66,8 @@ def test_all_models_tampered_with(stage: Stage, mode: str, pods: int) -> None:
 
 def test_filter_waits_for_no_model_and_shadow_not_at_all(stage: Stage) -> None:
     names, scorer = list(stage.sample()), ("placement-scorer",)
+    patient = {"budget_ms": 500.0, "placement_scorer": {"timeout_ms": 500.0}}  # so that it is late for nobody
+    stage.settings(models=patient)
     stage.tamper(scorer, "delay-40")
     try:
         asked = pod("patient", cpu="3777m", memory="5Gi")
@@ -78,6 +80,7 @@ def test_filter_waits_for_no_model_and_shadow_not_at_all(stage: Stage) -> None:
             record = stage.caller.decision("watched")
     finally:
         stage.tamper(scorer, "pass")
+        stage.settings()
     assert record["fallback"] in HEALTHY
     assert record["top"]
 
