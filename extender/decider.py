@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from berth.cluster.pods import PodRequest
@@ -44,15 +44,13 @@ class Decider:
         task.add_done_callback(self.recorder.coming.discard)
 
     async def _find_out(self, pod: PodRequest, names: Sequence[str], verb: str, found: asyncio.Future[Memo]) -> None:
-        """Decide, and account for it once prioritize has had its turn. A defect is told to who asks for the memo."""
+        """Decide, and account for it once prioritize has had its turn. After a defect the decision is neutral."""
         try:
             memo = await self.decide(pod, names, verb)
-        except Exception as error:
+        except Exception:
             log.exception("no decision for a pod; answered neutrally")
             self.state.metrics.defects.labels("decision").inc()
-            found.set_exception(error)
-            found.exception()  # it is told: nobody may ask
-            return
+            memo = Memo(empty(names, "defect"), None, False, self.circumstances(verb, 0, None, {"total": 0.0}))
         found.set_result(memo)
         await asyncio.sleep(ACCOUNT_S)
         self.account(pod, memo, [])
@@ -77,11 +75,17 @@ class Decider:
         if findings:
             took["find"] = (found - started) * 1000.0
         version = view.snapshot.version if view is not None else 0
-        now_ms = int(time.time() * 1000.0)
-        around = Circumstances(verb, self.state.controls.mode, self.state.replica, now_ms, version, age, took)
+        around = self.circumstances(verb, version, age, took)
         if verb == "filter" and len(names) == 1:  # prioritize will not be called
             self.reserve(pod, verdict, names[0])
         return Memo(verdict, view if findings else None, aged, around)
+
+    def circumstances(
+        self, verb: str, version: int, age_s: float | None, took_ms: Mapping[str, float]
+    ) -> Circumstances:
+        """What a record says beside the verdict. version and age_s: the snapshot's."""
+        now_ms = int(time.time() * 1000.0)
+        return Circumstances(verb, self.state.controls.mode, self.state.replica, now_ms, version, age_s, took_ms)
 
     def judge(
         self,

@@ -19,6 +19,7 @@ NEUTRAL = {
     "too-close": "the nodes are too close to matter: the default scheduler decides",
     "no-known-node": "the snapshot knows none of these nodes: default scheduling",
     "single-node": "one feasible node: nothing to decide",
+    "defect": "Berth itself failed, its log says how: default scheduling",
 }
 
 PARTS = (("headroom", "forecast headroom"), ("placement", "placement value"), ("health", "health"))

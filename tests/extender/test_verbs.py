@@ -41,7 +41,7 @@ async def test_filter_s_decision_is_kept_for_prioritize_and_recorded_once(verbs:
     assert verbs.decider.recorder.queue.get_nowait()().verb == "filter"
 
 
-async def test_a_defect_beside_an_answer_is_logged_and_told_to_prioritize(
+async def test_a_defect_beside_an_answer_is_a_neutral_decision_logged_counted_once_and_recorded(
     verbs: Verbs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(uid: str) -> None:
@@ -50,10 +50,12 @@ async def test_a_defect_beside_an_answer_is_logged_and_told_to_prioritize(
     monkeypatch.setattr(verbs.state, "withdraw", broken)
     with caplog.at_level(logging.ERROR):
         assert json.loads(await verbs.filter(asked()))["Error"] == ""
-        with pytest.raises(ValueError, match="a"):
-            await asyncio.wait_for(verbs.prioritize(asked()), 5.0)
+        answered = json.loads(await asyncio.wait_for(verbs.prioritize(asked()), 5.0))
+    assert answered == [{"Host": name, "Score": 0} for name in NAMES]
     assert "no decision for a pod" in caplog.text
     assert verbs.state.metrics.registry.get_sample_value("berth_defects_total", {"where": "decision"}) == 1.0
     await verbs.decider.recorder.accounted()
     assert not verbs.decider.recorder.coming
-    assert verbs.decider.recorder.queue.empty()
+    recorded = verbs.decider.recorder.queue.get_nowait()()
+    assert (recorded.neutral_reason, recorded.fallback) == ("defect", "neutral")
+    assert recorded.reason.startswith("Berth itself failed")
