@@ -77,7 +77,7 @@ def add_views(app: FastAPI, state: State, recorder: Recorder) -> None:
     async def v1_decisions(limit: int = Query(50, ge=1, le=1000, description="newest first")) -> Response:
         """This replica's newest decisions."""
         await recorder.caught_up()
-        return Response(b"[" + b",".join(recorder.newest(limit)) + b"]", media_type=JSON)
+        return Response(b"[" + b",".join(recorder.recent.newest(limit)) + b"]", media_type=JSON)
 
     @app.get("/v1/decisions/{uid}", tags=["decisions"])
     async def v1_decision(uid: str) -> Response:

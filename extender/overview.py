@@ -85,7 +85,7 @@ def model_state(state: State, name: str) -> dict[str, object]:
 
 def report(recorder: Recorder) -> dict[str, object]:
     """Body of `/v1/report`: how this replica's recent decisions came about."""
-    recent = [decode(line) for line in recorder.recent.values()]
+    recent = [decode(line) for line in recorder.recent]
     return {
         "decisions": len(recent),
         "modes": dict(Counter(d.mode for d in recent)),

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
-
 from berth.cluster.keys import DECISIONS_STREAM
-from berth.decisions.record import Decision, decode, encode
+from berth.decisions.record import Decision
 from extender.cache import SharedStore
 from extender.metrics import Metrics
+from extender.recent import Recent, decision_for
 from extender.settings import Records
+
+log = logging.getLogger("extender.records")
 
 BATCH = 200
 OUTBOX = 100
@@ -36,8 +36,7 @@ class Recorder:
 
     def __init__(self, settings: Records, store: SharedStore, metrics: Metrics) -> None:
         self.settings, self.store, self.metrics = settings, store, metrics
-        # Encoded: a decision as objects takes three times the memory, strewn between what pods need for a moment.
-        self.recent: OrderedDict[str, bytes] = OrderedDict()
+        self.recent = Recent(settings.recent)
         self.queue: asyncio.Queue[Callable[[], Decision]] = asyncio.Queue(settings.queue)
         self.outbox: asyncio.Queue[list[bytes]] = asyncio.Queue(OUTBOX)
         self.coming: set[asyncio.Task[Any]] = set()
@@ -68,7 +67,11 @@ class Recorder:
     async def _enter(self, batch: list[Callable[[], Decision]]) -> None:
         lines = []
         for make in batch:
-            lines.append(self._keep(make()))
+            try:
+                lines.append(self.recent.keep(make()))
+            except Exception:  # the others of the batch are not lost with it
+                log.exception("a record could not be made")
+                self.metrics.records_dropped.labels("defect").inc()
             await asyncio.sleep(0)  # a waiting pod comes first
         self._write(lines)
         self._hand_on(lines)
@@ -99,19 +102,6 @@ class Recorder:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 await self.outbox.join()
-
-    def _keep(self, decision: Decision) -> bytes:
-        """Keep the newest decision of each of the last pods. Returns its line."""
-        line = encode(decision)
-        self.recent.pop(decision.pod_uid, None)
-        self.recent[decision.pod_uid] = line
-        while len(self.recent) > self.settings.recent:
-            self.recent.popitem(last=False)
-        return line
-
-    def newest(self, count: int) -> list[bytes]:
-        """This replica's newest records, newest first."""
-        return list(islice(reversed(self.recent.values()), count))
 
     def _write(self, lines: list[bytes]) -> None:
         if self._log is None:
@@ -163,27 +153,12 @@ class Recorder:
     async def find(self, pod: str) -> Decision | None:
         """The newest decision for a pod, by uid or name: this replica's, then any replica's from Redis."""
         await self.caught_up()
-        kept = self.recent.get(pod)
-        own = [kept] if kept is not None else self.newest(self.settings.recent)
-        return decision_for(pod, own) or decision_for(pod, await self.read(self.settings.stream_length))
+        return self.recent.find(pod) or decision_for(pod, await self.read(self.settings.stream_length))
 
     def close(self) -> None:
         """Close the log."""
         if self._log is not None and self._log is not sys.stdout.buffer:
             self._log.close()
-
-
-def decision_for(pod: str, lines: Iterable[bytes]) -> Decision | None:
-    """The first of these records that is about a pod, named by uid or name."""
-    for line in lines:
-        if pod.encode() in line:
-            try:
-                decision = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):  # somebody else's entry
-                continue
-            if pod in (decision.pod_uid, decision.pod_name):
-                return decision
-    return None
 
 
 def open_log(target: str) -> IO[bytes] | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 
+from berth.decisions.record import Decision
 from extender.metrics import Metrics
 from extender.process import ended
 from extender.records import Recorder
@@ -16,6 +19,28 @@ from extender.state import State
 from extender.verbs import Verbs
 from extender.wire import decode
 from tests.calls import arguments, pod
+
+
+def decided(uid: str) -> Callable[[], Decision]:
+    """Makes the record of a pod."""
+    return lambda: Decision(uid, "default", uid, 0, "filter", "active", "r", 2)
+
+
+async def test_a_record_that_cannot_be_made_takes_no_other_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    settings, metrics = ExtenderSettings(), Metrics(CollectorRegistry())
+    recorder = Recorder(settings.records, State(settings, metrics).store, metrics)
+
+    def broken() -> Decision:
+        raise ValueError("of a record")
+
+    for make in (decided("a"), broken, decided("b")):
+        recorder.offer(make)
+    work = [asyncio.create_task(recorder.run())]
+    await recorder.caught_up()
+    assert [json.loads(line)["pod_uid"] for line in recorder.recent.newest(10)] == ["b", "a"]
+    assert metrics.registry.get_sample_value("berth_records_dropped_total", {"sink": "defect"}) == 1.0
+    assert "of a record" in caplog.text
+    await ended(work)
 
 
 async def test_what_is_delivered_stands_in_the_log_and_redis_had_its_turn(tmp_path: Path) -> None:
