@@ -14,6 +14,7 @@ help: ## what can be typed here
 install: $(STAMP) ## one environment, .venv, for everything but training
 
 $(STAMP): constraints/development.txt pyproject.toml
+	@echo "Installing what constraints/development.txt pins into $(VENV): 1 GB, 2 to 3 minutes, once."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints/development.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -59,6 +60,7 @@ test-long: $(STAMP) ## full fault and memory lengths
 # Torch is 5 GB: its own environment, made when asked for.
 TRAIN := .venv-train
 $(TRAIN)/.installed: constraints/training.txt pyproject.toml
+	@echo "Installing what constraints/training.txt pins into $(TRAIN): 6 GB, 2 to 4 minutes, once."
 	$(PYTHON) -m venv $(TRAIN)
 	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints/training.txt
 	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
