@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 import socket
+from collections import deque
 
 LOOPBACK = "127.0.0.1"
 RANGE = range(20000, 32000)
 """Below the ports that Linux gives to outgoing connections (32768 and up), which could take one meanwhile."""
 DRAWN: set[int] = set()
 """By this process: who drew one may not listen yet."""
+HELD: deque[socket.socket] = deque(maxlen=64)
+"""The last ones, bound: a server takes seconds to start, and a mesh beside this one draws meanwhile."""
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -23,12 +26,27 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
         return True
 
 
+def hold(port: int) -> bool:
+    """Bind a port so that no other process draws it. It does not listen, so a server may, as servers reuse addresses
+    (Linux: inet_csk_bind_conflict)."""
+    holder = socket.socket()
+    try:
+        holder.bind((LOOPBACK, port))
+    except OSError:
+        holder.close()
+        return False
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if len(HELD) == HELD.maxlen:
+        HELD[0].close()
+    HELD.append(holder)
+    return True
+
+
 def free_ports(count: int) -> list[int]:
-    """Different ports that were free a moment ago and that this process has not drawn before, at random so that runs
-    side by side do not meet. Raises OSError."""
+    """Different ports that nobody listens on or has drawn, at random, held for who asked. Raises OSError."""
     chosen: list[int] = []
     for port in random.SystemRandom().sample(RANGE, len(RANGE)):
-        if port not in DRAWN and is_free(port):
+        if port not in DRAWN and hold(port):
             chosen.append(port)
         if len(chosen) == count:
             DRAWN.update(chosen)
