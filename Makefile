@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up lab lab-down lab-binary lint check fast test test-long test-train test-all bench bench-throughput bench-faults table protos constraints clean
+.PHONY: help install demo up lab lab-down lab-binary lint check test test-long test-train test-all bench bench-throughput bench-faults table protos constraints clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,21 +43,15 @@ HERE := not long and not train
 # Two at once (tests/conftest.py says what stays together); what measures time runs by itself.
 TWO := --numprocesses 2 --no-loadscope-reorder
 
-SERVERS := (mesh or lab or process)
-
-# Types take one core for as long as these tests take the other.
-check: $(STAMP) ## that, and fast tests: under a minute
-	$(MAKE) --jobs 2 lint fast
-
-fast: $(STAMP)
-	$(PYTEST) -q -m "not $(SERVERS) and not timed and $(HERE)"
+check: lint ## that, and fast tests: under a minute
+	$(PYTEST) -q $(TWO) -m "not mesh and not lab and not process and not timed and $(HERE)"
 
 lab-binary: $(STAMP)
 	$(BIN)/python -m tests.lab.build
 
-test: $(STAMP) ## that, and everything a normal user's machine can run: 7 to 11 minutes, and as long as 8 more to build the lab once
-	$(MAKE) --jobs 2 lint fast lab-binary
-	$(PYTEST) $(TWO) -m "$(SERVERS) and not timed and $(HERE)"
+test: $(STAMP) ## that, and everything a normal user's machine can run: 7 to 12 minutes, and as long as 8 more to build the lab once
+	$(MAKE) --jobs 2 lint lab-binary
+	$(PYTEST) $(TWO) -m "not timed and $(HERE)"
 	$(PYTEST) -m "timed and $(HERE)"
 
 test-long: $(STAMP) ## full fault and memory lengths
