@@ -17,6 +17,7 @@ from cli.demo.pods import asks, manifest, request_of
 from cli.demo.scheduler import host_scores, survivors
 from services.telemetry.replay import ReplaySource
 from tests.cli.command import berth
+from tests.mesh import PATIENT
 
 pytestmark = pytest.mark.process
 
@@ -25,10 +26,10 @@ NUMBERS = {"p50", "p90", "p99"}
 
 
 @pytest.mark.mesh
-@pytest.mark.timed  # a model that is late because of other tests is a fallback
 def test_short_form(tmp_path: Path) -> None:
     file = tmp_path / "demo.json"
-    ended = berth("demo", "--pods", "60", "--nodes", "200", "--json", str(file), cwd=tmp_path, timeout=150)
+    arguments = ("demo", "--pods", "60", "--nodes", "200", "--json", str(file))
+    ended = berth(*arguments, cwd=tmp_path, environment=PATIENT, timeout=150)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     found = json.loads(file.read_text())
     assert set(found) == {
