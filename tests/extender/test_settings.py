@@ -106,3 +106,10 @@ def test_a_variable_that_kubernetes_makes_for_a_service_is_none_of_ours(monkeypa
 
 def test_another_process_s_section_is_not_judged(write: Write) -> None:
     assert ExtenderSettings.load(write("telemetry: {nonsense: 1}\nextender: {mode: shadow}")).mode == "shadow"
+
+
+def test_a_model_of_which_one_thing_is_set_keeps_the_rest(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BERTH_EXTENDER__MODELS__ANOMALY_DETECTOR__TIMEOUT_MS", "70")
+    models = ExtenderSettings.load(write("extender: {models: {load_predictor: {timeout_ms: 80}}}")).models
+    assert (models.load_predictor.timeout_ms, models.load_predictor.target) == (80.0, "127.0.0.1:8091")
+    assert (models.anomaly_detector.timeout_ms, models.anomaly_detector.target) == (70.0, "127.0.0.1:8093")
