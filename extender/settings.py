@@ -70,25 +70,16 @@ class ModelEndpoint(Group):
     enabled: bool = Field(True, description="false leaves the model out of every score")
 
 
-TARGETS = {
-    "load_predictor": "127.0.0.1:8091",
-    "placement_scorer": "127.0.0.1:8092",
-    "anomaly_detector": "127.0.0.1:8093",
-}
-"""Where `berth up` runs the models."""
-
-
-def endpoint(model: str) -> ModelEndpoint:
-    """A model's defaults."""
-    return ModelEndpoint(target=TARGETS[model])
-
-
 class Models(Group):
     """The three model services and how failures are met."""
 
-    load_predictor: ModelEndpoint = Field(endpoint("load_predictor"), description="forecasts of CPU and memory")
-    placement_scorer: ModelEndpoint = Field(endpoint("placement_scorer"), description="value of this pod on that node")
-    anomaly_detector: ModelEndpoint = Field(endpoint("anomaly_detector"), description="health of nodes")
+    load_predictor: ModelEndpoint = Field(
+        ModelEndpoint(target="127.0.0.1:8091"), description="forecasts of CPU and memory"
+    )
+    placement_scorer: ModelEndpoint = Field(
+        ModelEndpoint(target="127.0.0.1:8092"), description="value of this pod on that node"
+    )
+    anomaly_detector: ModelEndpoint = Field(ModelEndpoint(target="127.0.0.1:8093"), description="health of nodes")
     budget_ms: float = Field(70.0, ge=5.0, le=1000.0, description="all model calls of one pod together, ms")
     ahead_ms: float = Field(
         1000.0,
@@ -99,17 +90,6 @@ class Models(Group):
     breaker_failures: int = Field(5, ge=1, le=100, description="failures in a row that open a model's breaker")
     breaker_probe_s: float = Field(0.1, ge=0.05, le=60.0, description="first pause before an open breaker is probed, s")
     breaker_probe_max_s: float = Field(5.0, ge=0.1, le=600.0, description="longest pause between probes, s")
-
-    @model_validator(mode="before")
-    @classmethod
-    def keep_targets(cls, given: object) -> object:
-        """A model of which something else is set keeps its target."""
-        if not isinstance(given, dict):
-            return given
-        return {
-            name: {"target": TARGETS[name], **value} if name in TARGETS and isinstance(value, dict) else value
-            for name, value in given.items()
-        }
 
 
 class Weights(Group):

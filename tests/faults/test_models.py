@@ -67,9 +67,9 @@ def test_all_models_tampered_with(stage: Stage, mode: str, pods: int) -> None:
 def test_filter_waits_for_no_model_and_shadow_not_at_all(stage: Stage) -> None:
     names, scorer = list(stage.sample()), ("placement-scorer",)
     patient = {"budget_ms": 500.0, "placement_scorer": {"timeout_ms": 500.0}}  # so that it is late for nobody
-    stage.settings(models=patient)
-    stage.tamper(scorer, "delay-40")
     try:
+        stage.settings(models=patient)
+        stage.tamper(scorer, "delay-40")
         asked = pod("patient", cpu="3777m", memory="5Gi")
         assert stage.caller.filter(asked, names).took_ms < 30.0
         assert stage.caller.prioritize(asked, names).took_ms > 30.0
