@@ -23,6 +23,11 @@ SCORED = ("fresh", "memory", "redis")
 """Outcomes of a model whose scores are of the newest snapshot."""
 
 
+def variable(model: str, field: str) -> str:
+    """Of a model's setting in the extender, without the extender's prefix."""
+    return f"MODELS__{model.upper().replace('-', '_')}__{field}"
+
+
 @dataclass(frozen=True)
 class Answer:
     """took_ms: from sending the first byte to having read the last."""

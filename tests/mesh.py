@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli.processes import MODELS
 from cli.supervisor import Mesh
+from tests.calls import MODELS, variable
 
 NODES = 300
 """Enough for kube-scheduler's sampling; built in a few seconds."""
 PATIENT = {
     "BERTH_EXTENDER__MODELS__BUDGET_MS": "1000",
-    **{f"BERTH_EXTENDER__MODELS__{model.upper().replace('-', '_')}__TIMEOUT_MS": "1000" for model in MODELS},
+    **{f"BERTH_EXTENDER__{variable(model, 'TIMEOUT_MS')}": "1000" for model in MODELS},
 }
 """What is answered is asked here, while other tests want the processor too; how fast, in the tests that run alone."""
 

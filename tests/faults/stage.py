@@ -24,7 +24,7 @@ from berth.simulator.scheduling import default_scores
 from cli.ports import free_ports
 from cli.processes import ROOT
 from cli.supervisor import Mesh
-from tests.calls import MODELS, SCORED, Caller, Replay, pod, scores_of, until
+from tests.calls import MODELS, SCORED, Caller, Replay, pod, scores_of, until, variable
 
 LIMIT_MS = 100.0
 SAMPLE = 500
@@ -231,8 +231,7 @@ def staged(folder: Path) -> Iterator[Stage]:
     control, *ports = free_ports(4)
     proxies = dict(zip(MODELS, ports, strict=True))
     environment = {
-        f"BERTH_EXTENDER__MODELS__{model.upper().replace('-', '_')}__TARGET": f"127.0.0.1:{port}"
-        for model, port in proxies.items()
+        f"BERTH_EXTENDER__{variable(model, 'TARGET')}": f"127.0.0.1:{port}" for model, port in proxies.items()
     }
     environment["BERTH_EXTENDER__MODELS__BREAKER_PROBE_S"] = "0.3"
     environment["BERTH_EXTENDER__MODELS__BREAKER_PROBE_MAX_S"] = "1.0"

@@ -9,7 +9,7 @@ import pytest
 
 from cli.endpoint import call
 from cli.errors import UnreachableError
-from tests.calls import MODELS, SCORED, Caller, pod, until
+from tests.calls import MODELS, SCORED, Caller, pod, until, variable
 from tests.extender.replica import replica
 from tests.faults.stage import HEALTHY, LIMIT_MS, Run, Stage, judge, mostly, recover, send
 
@@ -103,9 +103,7 @@ def test_one_model_tampered_with(stage: Stage, model: str, mode: str) -> None:
 @pytest.fixture(scope="module")
 def direct(stage: Stage) -> Iterator[Caller]:
     """An extender that speaks with the models themselves, so that connections break as they really do."""
-    targets = {
-        f"MODELS__{m.upper().replace('-', '_')}__TARGET": f"127.0.0.1:{stage.mesh.processes[m].grpc}" for m in MODELS
-    }
+    targets = {variable(m, "TARGET"): f"127.0.0.1:{stage.mesh.processes[m].grpc}" for m in MODELS}
     probes = {"MODELS__BREAKER_PROBE_S": "0.3", "MODELS__BREAKER_PROBE_MAX_S": "1.0"}
     with replica(stage.mesh, {**targets, **probes}) as running:
         yield running.caller
@@ -166,9 +164,7 @@ def test_killed_before_the_extender_starts_is_default_scheduling(stage: Stage, p
     for key in stage.redis.scan_iter("berth:{scores:*"):
         stage.redis.delete(key)
     dead = {"MODELS__BREAKER_PROBE_S": "0.3", "MODELS__BREAKER_PROBE_MAX_S": "1.0"}
-    targets = {
-        f"MODELS__{m.upper().replace('-', '_')}__TARGET": f"127.0.0.1:{stage.mesh.processes[m].grpc}" for m in MODELS
-    }
+    targets = {variable(m, "TARGET"): f"127.0.0.1:{stage.mesh.processes[m].grpc}" for m in MODELS}
     try:
         with replica(stage.mesh, {**dead, **targets}, degraded=True) as running:
             until(lambda: running.caller.get("/v1/state")["snapshot"])
