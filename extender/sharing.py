@@ -20,6 +20,8 @@ STREAM_LENGTH = 20000
 BLOCK_MS = 2000
 GATHER_S = 0.05
 """Placements gathered for one append: every replica is woken by each, its own sender too."""
+AGAIN_S = 0.25
+"""Between two attempts to append, while Redis is slow, refuses or is left alone."""
 
 
 class Sharing:
@@ -33,9 +35,10 @@ class Sharing:
         self.outbox: asyncio.Queue[Placement] = asyncio.Queue(1000)
 
     def tell(self, placement: Placement) -> None:
-        """Queue a placement for the others; when Redis lags behind, the others do without."""
-        if not self.outbox.full():
-            self.outbox.put_nowait(placement)
+        """Queue a placement for the others; when Redis lags far behind, the oldest give way."""
+        if self.outbox.full():
+            self.outbox.get_nowait()
+        self.outbox.put_nowait(placement)
 
     async def send(self) -> None:
         """Append what is queued until cancelled, gathered for a moment: a command each costs more than the rest."""
@@ -43,12 +46,20 @@ class Sharing:
             first = await self.outbox.get()
             await asyncio.sleep(GATHER_S)
             rest = [self.outbox.get_nowait() for _ in range(self.outbox.qsize())]
-            await self.store.attempt(functools.partial(self._append, [first, *rest]), 1.0)
+            await self._deliver([first, *rest])
 
-    async def _append(self, placements: list[Placement]) -> None:
-        """One entry for all, with its sender beside them, who need not read them again."""
+    async def _deliver(self, placements: list[Placement]) -> None:
+        """Append until Redis has taken them or nobody would count them any more. Twice does no harm."""
+        append = functools.partial(self._append, placements)
+        while await self.store.attempt(append, 1.0) is None:
+            await asyncio.sleep(AGAIN_S)
+            if time.time() - placements[-1].at > self.expire_s:
+                return
+
+    async def _append(self, placements: list[Placement]) -> object:
+        """One entry for all, with its sender beside them, who need not read them again. Returns its id."""
         entry: dict[Any, Any] = {b"r": self.sender, b"p": encoder.encode(placements)}  # its type is invariant
-        await self.store.client.xadd(INFLIGHT_STREAM, entry, maxlen=STREAM_LENGTH, approximate=True)
+        return await self.store.client.xadd(INFLIGHT_STREAM, entry, maxlen=STREAM_LENGTH, approximate=True)
 
     async def follow(self) -> None:
         """Read what replicas append until cancelled, starting `expire_s` back."""

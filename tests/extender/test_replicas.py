@@ -62,6 +62,22 @@ def test_placements_of_one_replica_count_in_the_other(replay: Replay) -> None:
         until(lambda: inflight() == before + 1, 3.0)
 
 
+def test_a_placement_made_while_redis_is_left_alone_counts_once_it_is_back(replay: Replay) -> None:
+    with replica(replay.mesh, {}) as other:
+
+        def inflight() -> int:
+            return int(other.caller.get("/v1/state")["inflight"])
+
+        until(lambda: settled(inflight))
+        before = inflight()
+        replay.redis.client_pause(4000)  # ms, in which every command waits
+        replay.caller.prioritize(pod(next(UIDS)), replay.names[200:300])
+        until(lambda: replay.caller.get("/v1/state")["redis"] == "down")
+        for _ in range(4):
+            replay.caller.prioritize(pod(next(UIDS)), replay.names[200:300])
+        until(lambda: inflight() == before + 5)
+
+
 def settled(count_of: Callable[[], int]) -> bool:
     """Whether a number stays the same for half a second: what was placed before the start is read by then."""
     before = count_of()
