@@ -100,15 +100,15 @@ def residual_scales(usage: Floats) -> ResidualScales:
     the steps they will be used for; values finite or NaN. NaN where a metric has less than a day of values.
     Nodes do not touch each other: a caller in a hurry may ask for some nodes at a time."""
     starts = range(0, max(usage.shape[2], 1), CHUNK)
-    parts = [scales_of(usage[:, -SCALE_STEPS:, at : at + CHUNK]) for at in starts]
+    parts = [scales_of(np.ascontiguousarray(usage[:, -SCALE_STEPS:, at : at + CHUNK])) for at in starts]
     scale, low, high = (np.concatenate(arrays, axis=-1) for arrays in zip(*parts, strict=True))
     return ResidualScales(scale, low, high)
 
 
 def scales_of(usage: Floats) -> tuple[Floats, Floats, Floats]:
     """Scale, low and high of a chunk of nodes."""
-    steps = np.arange(0, usage.shape[1], SCALE_STRIDE)
-    low, high = (quantile(usage[:, steps], share) for share in (0.005, 0.995))
+    steps = range(0, usage.shape[1], SCALE_STRIDE)
+    low, high = (quantile(at(usage, steps), share) for share in (0.005, 0.995))
     usual = [quantile(np.abs(residual(usage, steps, kind)), SCALE_QUANTILE) for kind in KINDS[:-1]]
     scale = np.maximum(np.stack([*usual, (high - low) / 4]), np.float32(FLOOR))
     return np.asarray(scale), low, high
@@ -118,8 +118,9 @@ def residual_features(usage: Floats, scales: ResidualScales) -> Floats:
     """float32 [node, len(FEATURES)] at the last step of `usage`, float32 [metric, step, node] at 5 minutes
     with the newest step last and up to a week before it. NaN where history is too short or missing.
     IndexError without a single step."""
-    last = np.array([usage.shape[1] - 1])
-    return np.asarray(features_at(usage, last, scales)[0])
+    if not usage.shape[1]:
+        raise IndexError("no step")
+    return np.asarray(features_at(usage, range(usage.shape[1] - 1, usage.shape[1]), scales)[0])
 
 
 def residual_history(usage: Floats) -> Floats:
@@ -129,15 +130,15 @@ def residual_history(usage: Floats) -> Floats:
     for day in range(DAY, usage.shape[1], DAY):
         scales = residual_scales(usage[:, :day])
         window = usage[:, max(0, day - SCALE_STEPS) : day + DAY]
-        steps = np.arange(min(day, SCALE_STEPS), window.shape[1])
+        steps = range(min(day, SCALE_STEPS), window.shape[1])
         whole[day : day + DAY] = features_at(window, steps, scales)
     return whole
 
 
-def features_at(usage: Floats, steps: Steps, scales: ResidualScales) -> Floats:
+def features_at(usage: Floats, steps: range, scales: ResidualScales) -> Floats:
     """float32 [len(steps), node, len(FEATURES)]."""
     plain = [residual(usage, steps, kind) for kind in KINDS[:-1]]
-    both = [*plain, outside(usage[:, steps], scales.low, scales.high)]
+    both = [*plain, outside(at(usage, steps), scales.low, scales.high)]
     odd = np.stack([np.log1p(np.abs(r) / s[:, None]) for r, s in zip(both, scales.scale, strict=True)])
     found = [column for plane in odd for column in aggregate(plane)]
     each = mean_of_finite(odd)
@@ -150,30 +151,44 @@ def outside(values: Floats, low: Floats, high: Floats) -> Floats:
     return np.asarray(np.maximum(np.maximum(below, above), np.float32(0)))
 
 
-def residual(usage: Floats, steps: Steps, kind: str) -> Floats:
+def residual(usage: Floats, steps: range, kind: str) -> Floats:
     """float32 [metric, len(steps), node]: one kind of residual, in the metric's unit."""
     if kind in SPREAD_LAGS:
         return np.asarray(lagged(usage, steps, SPREAD_LAGS[kind]).std(axis=0))
-    return np.asarray(usage[:, steps] - median(lagged(usage, steps, LAGS[kind]), MIN_LAGS[kind]))
+    return np.asarray(at(usage, steps) - median(lagged(usage, steps, LAGS[kind]), MIN_LAGS[kind]))
 
 
-def lagged(usage: Floats, steps: Steps, lags: Steps) -> Floats:
+def at(usage: Floats, steps: range) -> Floats:
+    """float32 [metric, len(steps), node]: the values at these steps, a view."""
+    return usage[:, steps.start : steps.stop : steps.step]
+
+
+def lagged(usage: Floats, steps: range, lags: Steps) -> Floats:
     """float32 [lag, metric, len(steps), node]: the values so many steps back, NaN before the first step."""
-    planes = []
-    for lag in lags:
-        plane = usage[:, np.maximum(steps - lag, 0)]
-        plane[:, steps < lag] = np.nan
-        planes.append(plane)
-    return np.stack(planes)
+    planes = np.full((len(lags), usage.shape[0], len(steps), usage.shape[2]), np.nan, dtype=np.float32)
+    for plane, lag in zip(planes, lags.tolist(), strict=True):
+        early = len(range(steps.start, min(steps.stop, lag), steps.step))
+        plane[:, early:] = at(usage, range(steps.start + early * steps.step - lag, steps.stop - lag, steps.step))
+    return planes
 
 
 def median(values: Floats, least: int) -> Floats:
-    """Median over axis 0 without the NaNs; NaN where fewer than `least` are left."""
-    count = np.isfinite(values).sum(axis=0)
-    ordered = sort_planes(np.where(np.isfinite(values), values, np.float32(np.inf)))
-    below, above = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(values) - 1)
-    middle = (take(ordered, below) + take(ordered, above)) / 2
-    return np.where(count < least, np.float32(np.nan), middle)
+    """Median over axis 0 without the NaNs; NaN where fewer than `least` are left. `values` are used up."""
+    known = np.isfinite(values)
+    np.copyto(values, np.float32(np.inf), where=~known)
+    ordered, count = sort_planes(values), known.sum(axis=0)
+    middle = np.asarray((ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2)
+    gaps = count < len(values)
+    if gaps.any():
+        middle[gaps] = middle_of(ordered[:, gaps], count[gaps])
+        middle[count < least] = np.nan
+    return middle
+
+
+def middle_of(ordered: Floats, count: NDArray[np.intp]) -> Floats:
+    """Median of the first `count` of each column of `ordered`, float32 [plane, place]; anything where it is 0."""
+    below, above = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(ordered) - 1)
+    return np.asarray((take(ordered, below) + take(ordered, above)) / 2)
 
 
 def sort_planes(planes: Floats) -> Floats:

@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +20,35 @@ pytestmark = pytest.mark.process
 
 
 @contextlib.contextmanager
-def up(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """A ready `berth up` and its mesh.json."""
+def started(folder: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """A `berth up` that has just begun; its output in `folder`."""
     arguments = ("up", "--ports", "auto", "--nodes", "20", "--data-dir", str(folder), *more)
     output = (folder / "output").open("w")
     process = subprocess.Popen([*BERTH, *arguments], env=clean(), text=True, stdout=output, stderr=subprocess.STDOUT)
     try:
-        end = time.monotonic() + 60
-        while "Ctrl-C ends all" not in (folder / "output").read_text():
-            assert process.poll() is None, (folder / "output").read_text()
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        yield process, json.loads((folder / "mesh.json").read_text())
+        yield process
     finally:
         process.kill()
         process.wait()
         output.close()
+
+
+def mesh_once(process: subprocess.Popen[str], folder: Path, reached: Callable[[], bool]) -> dict[str, Any]:
+    """mesh.json as soon as the start has reached something."""
+    end = time.monotonic() + 60
+    while not reached():
+        assert process.poll() is None, (folder / "output").read_text()
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    found: dict[str, Any] = json.loads((folder / "mesh.json").read_text())
+    return found
+
+
+@contextlib.contextmanager
+def up(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """A ready `berth up` and its mesh.json."""
+    with started(folder, *more) as process:
+        yield process, mesh_once(process, folder, lambda: "Ctrl-C ends all" in (folder / "output").read_text())
 
 
 def pids(found: dict[str, Any]) -> list[int]:
@@ -72,9 +85,10 @@ def test_without_restart_the_first_that_ends_ends_all(tmp_path: Path) -> None:
     assert "placement-scorer" in (tmp_path / "output").read_text().splitlines()[-1]
 
 
-@pytest.mark.mesh
 def test_children_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
-    with up(tmp_path) as (process, found):
+    with started(tmp_path) as process:  # killed before they are ready, when least is set up
+        found = mesh_once(process, tmp_path, (tmp_path / "mesh.json").exists)
+        assert not any(gone(pid) for pid in pids(found))
         process.kill()
         process.wait()
         end = time.monotonic() + 10
