@@ -104,9 +104,12 @@ class Mesh:
                 self.children[name].close()
             self.children[name] = self.starter.submit(self._spawn, self.processes[name]).result()
 
+    def environment(self, name: str) -> dict[str, str]:
+        """What a process is started with."""
+        return {**os.environ, **ENVIRONMENT, **self.processes[name].environment, **self.wishes.environment}
+
     def _spawn(self, process: Process) -> Child:
-        environment = {**os.environ, **ENVIRONMENT, **process.environment, **self.wishes.environment}
-        return Child(process, environment, self.data_dir / "logs" / f"{process.name}.log", self.echo)
+        return Child(process, self.environment(process.name), self.data_dir / "logs" / f"{process.name}.log", self.echo)
 
     def _write(self) -> None:
         """mesh.json: where everything is, for other commands and for people."""

@@ -17,7 +17,7 @@ from cli.demo.pods import asks, manifest, request_of
 from cli.demo.scheduler import host_scores, survivors
 from services.telemetry.replay import ReplaySource
 from tests.cli.command import berth
-from tests.mesh import PATIENT
+from tests.mesh import PATIENT, variables
 
 pytestmark = pytest.mark.process
 
@@ -29,7 +29,7 @@ NUMBERS = {"p50", "p90", "p99"}
 def test_short_form(tmp_path: Path) -> None:
     file = tmp_path / "demo.json"
     arguments = ("demo", "--pods", "60", "--nodes", "200", "--json", str(file))
-    ended = berth(*arguments, cwd=tmp_path, environment=PATIENT, timeout=150)
+    ended = berth(*arguments, cwd=tmp_path, environment=variables(PATIENT), timeout=150)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     found = json.loads(file.read_text())
     assert set(found) == {

@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from cli.supervisor import Mesh
 from tests.calls import Caller, Replay, pod, scores_of
-from tests.mesh import PATIENT
+from tests.mesh import PATIENT, variables
 
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
@@ -21,12 +21,12 @@ settings.load_profile("no-deadline")
 def replay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """All processes, over all 1,523 nodes; a snapshot comes only when a test asks for one."""
     folder: Path = tmp_path_factory.mktemp("mesh")
-    environment = {
+    settings = {
         **PATIENT,
-        "BERTH_EXTENDER__RECORDS__TOP": "50",  # a record tells the parts of every node that the tests look at
-        "BERTH_EXTENDER__INFLIGHT__EXPIRE_S": "3600",  # none expires while a test counts
+        "RECORDS__TOP": "50",  # a record tells the parts of every node that the tests look at
+        "INFLIGHT__EXPIRE_S": "3600",  # none expires while a test counts
     }
-    with Mesh(auto_ports=True, data_dir=folder, interval_s=600, restart=False, environment=environment) as mesh:
+    with Mesh(auto_ports=True, data_dir=folder, interval_s=600, restart=False, environment=variables(settings)) as mesh:
         running = Replay(mesh)
         yield running
         running.close()

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.ports import free_ports
-from cli.processes import ENVIRONMENT, ROOT
+from cli.processes import ROOT
 from cli.supervisor import Mesh
 from tests.calls import Caller, until
+from tests.mesh import variables
 
 
 class Replica:
@@ -46,13 +47,12 @@ def replica(
     degraded: bool = False,
     context: ssl.SSLContext | None = None,
 ) -> Iterator[Replica]:
-    """An extender whose BERTH_EXTENDER__ variables are the mesh's but for `settings`; ended at the end. context: how
+    """An extender with the environment of the mesh's own but for `settings`; ended at the end. context: how
     it is talked to where the settings make it speak TLS."""
     port, grpc_port = free_ports(2)
     own = {"SERVER__PORT": str(port), "SERVER__GRPC_PORT": str(grpc_port), "SERVER__DRAIN_S": "0", "RECORDS__LOG": ""}
     own |= settings
-    environment = {**os.environ, **ENVIRONMENT, **mesh.processes["extender"].environment}
-    environment |= {f"BERTH_EXTENDER__{name}": value for name, value in own.items()}
+    environment = {**mesh.environment("extender"), **variables(own)}
     command = [sys.executable, "-m", "extender", *(["--config", str(config)] if config else [])]
     with (log or Path(os.devnull)).open("wb") as output:
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)

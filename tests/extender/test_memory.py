@@ -11,6 +11,7 @@ import pytest
 
 from cli.supervisor import Mesh
 from tests.calls import Replay, pod
+from tests.mesh import variables
 
 pytestmark = pytest.mark.mesh
 
@@ -24,7 +25,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """A mesh of 5,000 nodes."""
     folder: Path = tmp_path_factory.mktemp("large")
     # Pods in flight follow the rate of calls, and on a busy machine that moves: two seconds of them, not sixty.
-    short = {"BERTH_EXTENDER__INFLIGHT__EXPIRE_S": "2"}
+    short = variables({"INFLIGHT__EXPIRE_S": "2"})
     with Mesh(auto_ports=True, data_dir=folder, nodes=5000, interval_s=600, restart=False, environment=short) as mesh:
         running = Replay(mesh)
         yield running

@@ -25,6 +25,7 @@ from cli.ports import free_ports
 from cli.processes import ROOT
 from cli.supervisor import Mesh
 from tests.calls import MODELS, SCORED, Caller, Replay, pod, scores_of, until, variable
+from tests.mesh import variables
 
 LIMIT_MS = 100.0
 SAMPLE = 500
@@ -230,11 +231,9 @@ def staged(folder: Path) -> Iterator[Stage]:
     config.write_text("extender: {}\n", "utf-8")
     control, *ports = free_ports(4)
     proxies = dict(zip(MODELS, ports, strict=True))
-    environment = {
-        f"BERTH_EXTENDER__{variable(model, 'TARGET')}": f"127.0.0.1:{port}" for model, port in proxies.items()
-    }
-    environment["BERTH_EXTENDER__MODELS__BREAKER_PROBE_S"] = "0.3"
-    environment["BERTH_EXTENDER__MODELS__BREAKER_PROBE_MAX_S"] = "1.0"
+    settings = {variable(model, "TARGET"): f"127.0.0.1:{port}" for model, port in proxies.items()}
+    settings |= {"MODELS__BREAKER_PROBE_S": "0.3", "MODELS__BREAKER_PROBE_MAX_S": "1.0"}
+    environment = variables(settings)
     mesh = Mesh(
         config=config, auto_ports=True, data_dir=folder / "data", interval_s=600, restart=False, environment=environment
     )

@@ -13,6 +13,7 @@ from tests.lab.binds import Binds
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import node, pod
 from tests.lab.scheduler import Config, Scheduler, example, scores_alone
+from tests.mesh import PATIENT
 
 NODES = 120
 FORMS = {"names": True, "nodes": False}
@@ -23,8 +24,8 @@ OPTED_IN = {"labels": {"berth.dev/scoring": "true"}}
 
 @pytest.fixture
 def extender(recorded: Replay) -> Iterator[Replica]:
-    """One that forgets what it placed: like pods go to the same node."""
-    with fresh_replicas(recorded, 1, {"INFLIGHT__ENABLED": "false"}) as (running,):
+    """One that forgets what it placed, and waits for every model: like pods go to the same node."""
+    with fresh_replicas(recorded, 1, {"INFLIGHT__ENABLED": "false", **PATIENT}) as (running,):
         yield running
 
 
