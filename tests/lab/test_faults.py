@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -32,7 +32,16 @@ OPTED_IN = {"berth.dev/scoring": "true"}
 pytestmark = pytest.mark.timeout(900)
 
 
-@pytest.fixture(params=[150, pytest.param(1000, marks=pytest.mark.long)])
+SHORT, FULL = 150, pytest.param(1000, marks=pytest.mark.long)
+
+
+def lengths(faults: Sequence[str], also_short: Sequence[str]) -> list[object]:
+    """Pairs of fault and pods: each at full length; those that differ in kind also in the short form."""
+    long = [pytest.param(fault, *FULL.values, marks=FULL.marks) for fault in faults]
+    return [*((fault, SHORT) for fault in also_short), *long]
+
+
+@pytest.fixture(params=[SHORT, FULL])
 def pods(request: pytest.FixtureRequest) -> int:
     """Pods of a stream."""
     return int(request.param)
@@ -115,6 +124,7 @@ def test_the_extender_is_killed(faulty: Replay, straight: Stream, pods: int) -> 
     assert_gone_and_back(straight.run("extender killed", pods, Fault(kill, recovered=lacks_nothing(faulty))))
 
 
+@pytest.mark.parametrize("pods", [FULL], indirect=True)
 def test_the_extender_restarts(faulty: Replay, straight: Stream, pods: int) -> None:
     restart = partial(faulty.mesh.restart, "extender")
     assert_gone_and_back(straight.run("extender restarted", pods, Fault(restart, recovered=lacks_nothing(faulty))))
@@ -147,13 +157,15 @@ def assert_ended(faulty: Replay, straight: Stream, case: str, number: signal.Sig
     return run
 
 
-@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize(("mode", "pods"), lengths(MODES[1:], ["black hole", "answers 500"]), indirect=["pods"])
 def test_answers_are_spoiled(tampering: Tampering, spoiled: Stream, mode: str, pods: int) -> None:
     fault = Fault(partial(tampering.turn, mode), int(SICK * pods), partial(tampering.turn, "pass"))
     assert_gone_and_back(spoiled.run(mode, pods, fault))
 
 
-@pytest.mark.parametrize("name", [*MODELS, "valkey"])
+@pytest.mark.parametrize(
+    ("name", "pods"), lengths([*MODELS, "valkey"], ["placement-scorer", "valkey"]), indirect=["pods"]
+)
 def test_something_behind_the_extender_is_killed(faulty: Replay, straight: Stream, name: str, pods: int) -> None:
     before = faulty.mesh.pid(name)
     fault = Fault(partial(faulty.mesh.kill, name), recovered=lacks_nothing(faulty))

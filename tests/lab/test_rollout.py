@@ -45,8 +45,8 @@ def replica_set(name: str) -> Object:
 class Owners:
     """Real ReplicaSets, whose pods are placed round by round, and what was scored in each; a context manager."""
 
-    def __init__(self, plane: ControlPlane, replay: Replay) -> None:
-        self.plane, self.replay = plane, replay
+    def __init__(self, plane: ControlPlane, replay: Replay, binds: Binds) -> None:
+        self.plane, self.replay, self.binds = plane, replay, binds
         self.names = [f"owner-{i}" for i in range(OWNERS)]
         self.done: set[str] = set()
 
@@ -63,6 +63,7 @@ class Owners:
         before = decided(self.replay)
         for name in self.names:
             self.plane.api.patch(f"{SETS}/{name}", {"spec": {"replicas": replicas}})
+        self.binds.wait(replicas * OWNERS)
         pods = until(lambda: self.all_bound(replicas * OWNERS), 60.0, 0.5)
         fresh = {uid_of(one): one for one in pods if uid_of(one) not in self.done}
         self.done |= fresh.keys()
@@ -104,7 +105,7 @@ def test_the_share_of_owners_that_is_scored_follows_the_rollout_and_an_owner_onc
     plane: ControlPlane, recorded: Replay
 ) -> None:
     scheduler, found = Scheduler(plane, example("second-scheduler", extender_url(recorded))), {}
-    with scheduler, Owners(plane, recorded) as owners:
+    with scheduler, Binds(plane) as binds, Owners(plane, recorded, binds) as owners:
         with recorded.override(rollout_percent=0.0):
             found[0] = owners.round(1)
         with recorded.override(rollout_percent=25.0):
