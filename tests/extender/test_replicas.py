@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -70,12 +71,22 @@ def test_a_placement_made_while_redis_is_left_alone_counts_once_it_is_back(repla
 
         until(lambda: settled(inflight))
         before = inflight()
-        replay.redis.client_pause(4000)  # ms, in which every command waits
-        replay.caller.prioritize(pod(next(UIDS)), replay.names[200:300])
-        until(lambda: replay.caller.get("/v1/state")["redis"] == "down")
-        for _ in range(4):
+        with stopped(replay):
             replay.caller.prioritize(pod(next(UIDS)), replay.names[200:300])
+            until(lambda: replay.caller.get("/v1/state")["redis"] == "down")
+            for _ in range(4):
+                replay.caller.prioritize(pod(next(UIDS)), replay.names[200:300])
         until(lambda: inflight() == before + 5)
+
+
+@contextmanager
+def stopped(replay: Replay) -> Iterator[None]:
+    """Redis answers nobody."""
+    replay.mesh.stop_signal("valkey")
+    try:
+        yield
+    finally:
+        replay.mesh.cont("valkey")
 
 
 def settled(count_of: Callable[[], int]) -> bool:
