@@ -168,7 +168,8 @@ def lagged(usage: Floats, steps: range, lags: Steps) -> Floats:
     planes = np.full((len(lags), usage.shape[0], len(steps), usage.shape[2]), np.nan, dtype=np.float32)
     for plane, lag in zip(planes, lags.tolist(), strict=True):
         early = len(range(steps.start, min(steps.stop, lag), steps.step))
-        plane[:, early:] = at(usage, range(steps.start + early * steps.step - lag, steps.stop - lag, steps.step))
+        first, past = steps.start + early * steps.step - lag, max(steps.stop - lag, 0)  # a slice counts -1 from the end
+        plane[:, early:] = at(usage, range(first, past, steps.step))
     return planes
 
 

@@ -191,3 +191,9 @@ def test_a_snapshot_of_the_openb_cluster_is_cheap() -> None:
         residual_features(usage, scales)
         spent.append(time.perf_counter() - began)
     assert min(spent) < 0.3
+
+
+@pytest.mark.parametrize("length", range(1, 30))
+def test_a_history_shorter_than_its_lags_has_no_scale(usage: Floats, length: int) -> None:
+    scales = residual_scales(usage[:, :length])
+    assert np.isnan(scales.scale).all()
