@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,8 +28,9 @@ def fill_missing(part: Floats) -> Floats:
     return np.where(missing, middle, part)
 
 
-def combine(parts: dict[str, Floats], weights: dict[str, float]) -> Floats:
-    """float32 [nodes] in [0, 1]: weighted mean over the parts that are there, the same weights for all nodes.
+def combine(parts: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
+    """float32 [nodes] in [0, 1]: weighted mean over the parts that are there, the same weights for all nodes. Parts
+    without missing values: `fill_missing` comes first.
 
     Raises ValueError when no part with a weight above 0 is there.
     """
@@ -34,8 +38,8 @@ def combine(parts: dict[str, Floats], weights: dict[str, float]) -> Floats:
     whole = sum(used.values())
     if whole <= 0.0:
         raise ValueError("no part to combine")
-    total = sum(fill_missing(parts[name]) * np.float32(weight / whole) for name, weight in used.items())
-    return np.asarray(total, dtype=np.float32)
+    shares = {name: np.float32(weight / whole) for name, weight in used.items()}
+    return functools.reduce(np.add, (parts[name] * share for name, share in shares.items()))
 
 
 def spread_out(totals: Floats, in_flight: Floats, cost: float) -> Floats:
@@ -46,7 +50,8 @@ def spread_out(totals: Floats, in_flight: Floats, cost: float) -> Floats:
     above = in_flight - in_flight.min() if in_flight.size else in_flight
     if cost <= 0.0 or not above.any():
         return totals
-    return (totals - np.float32(cost) * np.float32(np.ptp(totals)) * above).astype(np.float32)
+    spread: Floats = totals - np.float32(cost * float(totals.max() - totals.min())) * above
+    return spread
 
 
 def integers(totals: Floats, min_spread: float) -> Ints:
@@ -55,12 +60,10 @@ def integers(totals: Floats, min_spread: float) -> Ints:
     Rounding down and a single winner: rounding to nearest lets several nodes tie at 10, and then other plugins
     decide. All 0 (neutral) where the totals differ by less than `min_spread`, or for a single node.
     """
-    scores = np.zeros(totals.shape, dtype=np.int32)
-    if totals.size < 2:
-        return scores
-    low, high = float(totals.min()), float(totals.max())
+    best = int(totals.argmax()) if totals.size else 0
+    low, high = (float(totals.min()), float(totals[best])) if totals.size else (0.0, 0.0)
     if not high - low >= max(min_spread, 1e-6):
-        return scores
-    scores[:] = np.minimum((totals - low) / (high - low) * MAX_SCORE, MAX_SCORE - 1)
-    scores[int(totals.argmax())] = MAX_SCORE
+        return np.zeros(totals.shape, dtype=np.int32)
+    scores: Ints = np.minimum((totals - low) / (high - low) * MAX_SCORE, MAX_SCORE - 1).astype(np.int32)
+    scores[best] = MAX_SCORE
     return scores

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from berth.cluster.pods import PodRequest
 from berth.decisions.reason import in_words
 from berth.decisions.record import Decision, ModelPart, ScoredNode
-from extender.combine import MAX_SCORE, combine, integers, spread_out
+from extender.combine import MAX_SCORE, combine, fill_missing, integers, spread_out
 from extender.headroom import headroom
 from extender.ladder import Step, step
 from extender.scoring import Finding
@@ -22,6 +22,7 @@ from extender.view import ClusterView
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
+NO_ROWS = np.empty(0, dtype=np.bool_)
 PART_OF = {"load-predictor": "headroom", "placement-scorer": "placement", "anomaly-detector": "health"}
 
 
@@ -63,7 +64,7 @@ def judge(
 ) -> Verdict:
     """Parts, totals and integers for these nodes. spread: cost of a pod in flight (0 switches it off)."""
     rows = view.snapshot.rows(names)
-    unknown = rows < 0
+    unknown = rows < 0 if int(rows.min(initial=0)) < 0 else NO_ROWS
     strangers = int(np.count_nonzero(unknown))
     if strangers == rows.size:
         return empty(names, "no-known-node", findings)
@@ -71,8 +72,10 @@ def judge(
     if strangers:
         parts = {name: np.where(unknown, np.float32(np.nan), part) for name, part in parts.items()}
         in_flight = np.where(unknown, np.float32(0.0), in_flight)
-    parts = {name: part for name, part in parts.items() if not np.isnan(part).all()}
-    totals = totals_of(parts, weights, in_flight, 0.0 if pod.gpus else spread)
+    whole = not strangers and all(finding.scores is None or finding.scores.whole for finding in findings)
+    if not whole:
+        parts = {name: part for name, part in parts.items() if not np.isnan(part).all()}
+    totals = totals_of(parts, weights, in_flight, 0.0 if pod.gpus else spread, whole)
     if totals is None:
         return empty(names, "no-models", findings)
     if strangers:  # pods in flight there are not counted: it must not win because of that
@@ -83,11 +86,15 @@ def judge(
 
 
 def totals_of(
-    parts: Mapping[str, Floats], weights: Mapping[str, float], in_flight: Floats, spread: float
+    parts: Mapping[str, Floats], weights: Mapping[str, float], in_flight: Floats, spread: float, whole: bool
 ) -> Floats | None:
-    """float32 [nodes]: the parts combined, less what the pods in flight cost; None where no part has weight."""
+    """float32 [nodes]: the parts combined, less what the pods in flight cost; None where no part has weight. whole:
+    no value is missing."""
     usable = {name: part for name, part in parts.items() if weights.get(name, 0.0) > 0.0}
-    return spread_out(combine(usable, dict(weights)), in_flight, spread) if usable else None
+    if not usable:
+        return None
+    filled = usable if whole else {name: fill_missing(part) for name, part in usable.items()}
+    return spread_out(combine(filled, weights), in_flight, spread)
 
 
 def why_neutral(scores: Ints) -> str:

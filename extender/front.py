@@ -7,6 +7,7 @@ paths are answered before any of them. Status codes: 400 undecodable, 405 not a 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -15,13 +16,13 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from extender.errors import InvalidError, TooLargeError, UndecodableError
-from extender.gathering import once_answered
 from extender.state import State
 from extender.verbs import Verbs
-from extender.wire import Arguments, decode, filter_answer, filter_error, priorities
+from extender.wire import Arguments, decode, filter_answer, filter_error, no_priorities, priorities
 
 log = logging.getLogger("extender.front")
 
+DEFECT = "%s failed; answered neutrally"
 THREAD_FROM = 256 * 1024
 """Bodies from this size are decoded in a thread, so that other calls and health checks are read meanwhile."""
 
@@ -32,9 +33,11 @@ class GoneError(Exception):
 
 @dataclass(frozen=True)
 class Verb:
-    """How one verb is answered: `neutral` changes nothing for a call, `invalid` answers what is no usable call."""
+    """How one verb is answered: `at_once` where nothing has to be waited for, otherwise None and `handle` answers.
+    `neutral` changes nothing for a call, `invalid` answers what is no usable call."""
 
     name: str
+    at_once: Callable[[Arguments], bytes | None]
     handle: Callable[[Arguments], Awaitable[bytes]]
     neutral: Callable[[Arguments], bytes]
     invalid: Callable[[str], bytes]
@@ -44,12 +47,13 @@ class Front:
     """An ASGI application: the verbs, and `app` for every other path."""
 
     def __init__(self, app: ASGIApp, state: State, verbs: Verbs) -> None:
-        self.app, self.state = app, state
+        self.app, self.state, self.backlog = app, state, verbs.decider.backlog
         known = (
-            Verb("filter", verbs.filter, lambda call: filter_answer(call, {}), filter_error),
-            Verb("prioritize", verbs.prioritize, no_priorities, lambda _: priorities([], [])),
+            Verb("filter", verbs.filter_at_once, verbs.filter, lambda call: filter_answer(call, {}), filter_error),
+            Verb("prioritize", verbs.prioritize_at_once, verbs.prioritize, no_priorities, lambda _: priorities([], [])),
         )
         self.verbs = {f"/scheduler/{verb.name}": verb for verb in known}
+        self.paths = {path.encode(): verb for path, verb in self.verbs.items()}
         self.seconds = {verb.name: state.metrics.verb_seconds.labels(verb.name) for verb in known}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,8 +64,36 @@ class Front:
             return
         started = time.perf_counter()
         content, code = await self.respond(verb, scope, receive)
-        once_answered(self.count, verb.name, code, time.perf_counter() - started)
+        self.count_later(verb.name, code, time.perf_counter() - started)
         await reply(send, content, code)
+
+    def at_once(self, verb: Verb, body: bytes) -> bytes | None:
+        """The body of a 200, or None where this call has to wait or is refused: `__call__` answers it then."""
+        started = time.perf_counter()
+        try:
+            content = self.handled_at_once(verb, decode(body))
+        except (UndecodableError, InvalidError):
+            return None
+        if content is not None:
+            self.count_later(verb.name, 200, time.perf_counter() - started)
+        return content
+
+    def handled_at_once(self, verb: Verb, call: Arguments) -> bytes | None:
+        """The verb's answer at once, if it has one; after a defect a neutral one."""
+        try:
+            return verb.at_once(call)
+        except Exception:
+            log.exception(DEFECT, verb.name)
+            return self.after_defect(verb, call)
+
+    def after_defect(self, verb: Verb, call: Arguments) -> bytes:
+        """A neutral answer, counted."""
+        self.state.metrics.defects.labels(verb.name).inc()
+        return verb.neutral(call)
+
+    def count_later(self, verb: str, code: int, seconds: float) -> None:
+        """Count an answer once there are several."""
+        self.backlog.add(functools.partial(self.count, verb, code, seconds))
 
     def count(self, verb: str, code: int, seconds: float) -> None:
         """Enter an answer into the metrics."""
@@ -83,18 +115,16 @@ class Front:
             return b"", 400
         except InvalidError as error:
             return verb.invalid(f"berth: {error}"), 200
+        content = self.handled_at_once(verb, call)
+        return content if content is not None else await self.handled(verb, call), 200
+
+    async def handled(self, verb: Verb, call: Arguments) -> bytes:
+        """The verb's answer, however long it takes; after a defect a neutral one."""
         try:
-            return await verb.handle(call), 200
+            return await verb.handle(call)
         except Exception:
-            log.exception("%s failed; answered neutrally", verb.name)
-            self.state.metrics.defects.labels(verb.name).inc()
-            return verb.neutral(call), 200
-
-
-def no_priorities(call: Arguments) -> bytes:
-    """Every node once, score 0."""
-    names = call.distinct
-    return priorities(names, [0] * len(names))
+            log.exception(DEFECT, verb.name)
+            return self.after_defect(verb, call)
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

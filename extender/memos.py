@@ -53,10 +53,16 @@ class Memos:
         while self._too_many(kept.at):
             self._drop(next(iter(self.by_uid)))
 
+    def look(self, uid: str) -> asyncio.Future[Memo] | None:
+        """A pod's memo, which stays."""
+        kept = self.by_uid.get(uid)
+        return kept.memo if kept is not None and time.monotonic() - kept.at <= AGE_S else None
+
     def take(self, uid: str) -> asyncio.Future[Memo] | None:
         """A pod's memo, once: a later cycle of the pod is decided anew."""
-        kept = self._drop(uid)
-        return kept.memo if kept is not None and time.monotonic() - kept.at <= AGE_S else None
+        memo = self.look(uid)
+        self._drop(uid)
+        return memo
 
     def _too_many(self, now: float) -> bool:
         if len(self.by_uid) <= 1:
@@ -64,8 +70,7 @@ class Memos:
         oldest = next(iter(self.by_uid.values()))
         return len(self.by_uid) > PODS or self.names > NAMES or now - oldest.at > AGE_S
 
-    def _drop(self, uid: str) -> Kept | None:
+    def _drop(self, uid: str) -> None:
         kept = self.by_uid.pop(uid, None)
         if kept is not None:
             self.names -= len(kept.names)
-        return kept

@@ -21,9 +21,9 @@ from extender.app import create_app
 from extender.door import PlacementDoor
 from extender.drain import DrainingServer
 from extender.front import Front
-from extender.gathering import GatheringProtocol
 from extender.heap import fill_small_arrays, keep_large_apart, reserve
 from extender.metrics import Metrics
+from extender.protocol import VerbProtocol
 from extender.records import Recorder
 from extender.settings import ExtenderSettings
 from extender.snapshot import Watcher
@@ -140,7 +140,7 @@ class Extender:
             host=where.host,
             port=where.port,
             loop="uvloop",
-            http=GatheringProtocol,
+            http=VerbProtocol,
             ws="none",
             log_config=None,
             access_log=False,

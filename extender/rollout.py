@@ -40,6 +40,8 @@ def in_rollout(pod: PodRequest, percent: float) -> bool:
 
     A stable hash: all pods of an owner fare alike, on every replica, and an owner once in stays in as percent grows.
     """
+    if percent >= 100.0:
+        return True
     identity = pod.owner_uid or pod.uid
     value = int.from_bytes(hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=8).digest(), "big")
     return value < percent / 100.0 * 2.0**64

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from berth.cluster import keys
-from berth.cluster.pods import PodRequest, class_key, pod_class
+from berth.cluster.pods import PodRequest, class_of
 from berth.features.pod import POD_FEATURES, pod_row
 from extender.cache import SharedStore, pack, unpack
 from extender.errors import ModelFailure
@@ -54,21 +54,34 @@ class Scorer:
         self._refreshing: set[Key] = set()
         self._background: set[asyncio.Task[object]] = set()
 
+    def at_hand(self, view: ClusterView, pod: PodRequest) -> list[Finding] | None:
+        """One finding for each enabled model where all are in memory, otherwise None."""
+        key, representative = class_of(pod)
+        self._remember(key, representative)
+        findings = []
+        for name in self.wanted():
+            scores = view.get((name, key if name == PLACEMENT else ""))
+            if scores is None:
+                return None
+            findings.append(Finding(name, scores, "memory"))
+        self._refresh_soon(view, (PLACEMENT, key), representative)
+        return findings
+
     async def find(self, view: ClusterView, pod: PodRequest) -> list[Finding]:
         """One finding for each enabled model, within the settings' budget."""
-        representative = pod_class(pod)
-        key = class_key(representative)
-        self._remember(key, representative)
-        wanted = [(name, key if name == PLACEMENT else "") for name, c in self.clients.items() if c.enabled]
-        at_hand = {k: self._in_memory(view, k) for k in wanted}
-        missing = [k for k, finding in at_hand.items() if finding is None]
-        if missing:
-            asked = await self._fan_out(view, missing, representative)
-            at_hand.update(asked)
-        placement = at_hand.get((PLACEMENT, key))
+        key, representative = class_of(pod)
+        wanted = [(name, key if name == PLACEMENT else "") for name in self.wanted()]
+        in_memory = {k: scores for k in wanted if (scores := view.get(k)) is not None}
+        asked = await self._fan_out(view, [k for k in wanted if k not in in_memory], representative)
+        found = asked | {k: Finding(k[0], scores, "memory") for k, scores in in_memory.items()}
+        placement = found.get((PLACEMENT, key))
         if placement is not None and placement.outcome in ("memory", "redis"):
             self._refresh_soon(view, (PLACEMENT, key), representative)
-        return [finding for finding in at_hand.values() if finding is not None]
+        return [found[k] for k in wanted]
+
+    def wanted(self) -> list[str]:
+        """Names of the models that are enabled."""
+        return [name for name, client in self.clients.items() if client.enabled]
 
     async def ahead(self, view: ClusterView) -> None:
         """Score a new view before a pod asks: forecasts, health, and the newest pod classes. Never raises.
@@ -120,16 +133,10 @@ class Scorer:
         if len(self.recent_classes) > self.settings.scoring.classes:
             self.recent_classes.popitem(last=False)
 
-    def _in_memory(self, view: ClusterView, key: Key) -> Finding | None:
-        """Scores for the newest snapshot that need no call."""
-        scores = view.get(key)
-        if scores is None:
-            return None
-        self.metrics.look_up_of(key[0], "memory").inc()
-        return Finding(key[0], scores, "memory")
-
     async def _fan_out(self, view: ClusterView, wanted: list[Key], pod: PodRequest) -> dict[Key, Finding]:
         """Ask for all that is missing at once; what is late for the budget stands in or is missing."""
+        if not wanted:
+            return {}
         calls = {key: self._shared(view, key, pod, self.clients[key[0]].patience_s) for key in wanted}
         await asyncio.wait(calls.values(), timeout=self.settings.models.budget_ms / 1000.0)
         return {

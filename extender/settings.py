@@ -161,7 +161,7 @@ class InFlight(Group):
         description="part of the call's spread that each in-flight pod costs its node (no GPU)",
     )
     refresh_ms: float = Field(
-        200.0, ge=0.0, le=1000.0, description="changes gathered before the placement scorer is asked again, ms"
+        500.0, ge=0.0, le=1000.0, description="changes gathered before the placement scorer is asked again, ms"
     )
     limit: int = Field(20000, ge=100, le=1000000, description="tentative placements kept")
 

@@ -11,11 +11,10 @@ from extender import filter as guards
 from extender import rollout
 from extender.decide import Verdict, best, empty
 from extender.decider import Decider
-from extender.gathering import once_answered
 from extender.memos import Kept, Memo, Memos
 from extender.records import Recorder
 from extender.state import State
-from extender.wire import Arguments, filter_answer, priorities
+from extender.wire import Arguments, filter_answer, no_priorities, priorities
 
 NAMED = 100
 """Removed nodes that a record names at most."""
@@ -28,36 +27,57 @@ class Verbs:
         self.state, self.decider = state, Decider(state, recorder)
         self.memos = Memos()
 
-    async def filter(self, call: Arguments) -> bytes:
-        """ExtenderFilterResult: all nodes, but those that the guards condemn. Without guards the answer does not
-        depend on any score: it is given at once, and scores are found while kube-scheduler comes back for them."""
+    def filter_at_once(self, call: Arguments) -> bytes | None:
+        """ExtenderFilterResult, all nodes. Without guards the answer does not depend on any score: scores are found
+        while kube-scheduler comes back for them. None where the guards have to look first."""
         reason = self.exclusion(call.pod)
         if reason:
             self.decider.count("neutral", reason)
-            return filter_answer(call, {})
-        if not self._guarding():
+        elif self._guarding():
+            return None
+        else:
             self._keep(call, self.decider.beside(call.pod, call.distinct, "filter"))
-            return filter_answer(call, {})
+        return filter_answer(call, {})
+
+    async def filter(self, call: Arguments) -> bytes:
+        """ExtenderFilterResult: all nodes, but those that the guards condemn."""
         memo = await self.decider.decide(call.pod, call.distinct, "filter")
         found: asyncio.Future[Memo] = asyncio.get_running_loop().create_future()
         found.set_result(memo)
         self._keep(call, found)
         removed = self._removed(memo)
-        once_answered(self.decider.account, call.pod, memo, list(removed)[:NAMED])
+        self.decider.account_later(call.pod, memo, list(removed)[:NAMED])
         return filter_answer(call, removed)
 
-    async def prioritize(self, call: Arguments) -> bytes:
-        """HostPriorityList: each node once, 0 to 10. In shadow nobody waits for scores that are not answered."""
-        names, pod = call.distinct, call.pod
-        if self.state.controls.mode == "shadow" and not self.exclusion(pod):
+    def prioritize_at_once(self, call: Arguments) -> bytes | None:
+        """HostPriorityList, each node once, where it is neutral or its scores are known. None where they must be found
+        first. In shadow nobody waits for scores that are not answered."""
+        pod = call.pod
+        reason = self.exclusion(pod)
+        if reason:
+            self.decider.count("neutral", reason)
+            return no_priorities(call)
+        if self.state.controls.mode == "shadow":
             if self.memos.take(pod.uid) is None:
-                self.decider.beside(pod, names, "prioritize")
-            return priorities(names, [0] * len(names))
-        verdict = await self.scores(pod, names)
-        if verdict is None or self.state.controls.mode != "active":
-            return priorities(names, [0] * len(names))
-        self.decider.reserve(pod, verdict, best(verdict))
-        return priorities(names, verdict.scores.tolist())
+                self.decider.beside(pod, call.distinct, "prioritize")
+            return no_priorities(call)
+        found = self.memos.look(pod.uid)
+        if found is None or not found.done():
+            return None
+        self.memos.take(pod.uid)
+        return self._answer(call, self._verdict(found.result(), pod, call.distinct))
+
+    async def prioritize(self, call: Arguments) -> bytes:
+        """HostPriorityList: each node once, 0 to 10."""
+        verdict = await self.scores(call.pod, call.distinct)
+        return no_priorities(call) if verdict is None else self._answer(call, verdict)
+
+    def _answer(self, call: Arguments, verdict: Verdict) -> bytes:
+        """The scores, and a tentative placement; neither where the mode has changed meanwhile."""
+        if self.state.controls.mode != "active":
+            return no_priorities(call)
+        self.decider.reserve(call.pod, verdict, best(verdict))
+        return priorities(call.distinct, verdict.scores.tolist())
 
     async def scores(self, pod: PodRequest, names: Sequence[str]) -> Verdict | None:
         """The verdict for these nodes, from filter's memo where there is one; None for a pod that is not scored."""
@@ -68,9 +88,14 @@ class Verbs:
         found = self.memos.take(pod.uid)
         if found is None:
             memo = await self.decider.decide(pod, names, "prioritize")
-            once_answered(self.decider.account, pod, memo, [])
+            self.decider.account_later(pod, memo, [])
             return memo.verdict
+        self.decider.hurry(found)
         memo = await asyncio.shield(found)  # who asks may be cancelled; it is found all the same
+        return self._verdict(memo, pod, names)
+
+    def _verdict(self, memo: Memo, pod: PodRequest, names: Sequence[str]) -> Verdict:
+        """What the memo says of these names."""
         if memo.view is None or memo.verdict.names is names or list(memo.verdict.names) == list(names):
             return memo.verdict if len(memo.verdict.names) == len(names) else empty(names, memo.verdict.neutral)
         return self.decider.judge(memo.view, pod, names, memo.verdict.findings, memo.aged)

@@ -38,12 +38,17 @@ class NodeScores:
     epochs: Ints
     peak: Floats | None = None
 
+    def __post_init__(self) -> None:
+        self.whole = not np.isnan(self.values).any()
+        """Whether no value is missing."""
+
     def update(self, rows: Ints, values: Floats, clock: int) -> None:
         """Enter newer values of some rows, asked at `clock`."""
         if not self.values.flags.writeable:  # straight from a message
             self.values = self.values.copy()
         self.values[rows] = values
         self.epochs[rows] = clock
+        self.whole = not np.isnan(self.values).any()
 
 
 @dataclass

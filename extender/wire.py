@@ -132,6 +132,16 @@ def filter_error(message: str) -> bytes:
     return encoder.encode({"Nodes": None, "NodeNames": None, "FailedNodes": None, "Error": message})
 
 
+def no_priorities(call: Arguments) -> bytes:
+    """HostPriorityList: each name once, score 0. Made of the list's own JSON where that has no blanks, as Go's has
+    none, and no name has a comma: then quote, comma, quote is where one name ends and another starts."""
+    names, raw = call.distinct, bytes(call.raw_names or b"")
+    between = len(names) - 1
+    if raw[:2] == b'["' and raw[-2:] == b'"]' and raw.count(b",") == raw.count(b'","') == between:
+        return b'[{"Host":' + raw[1:-1].replace(b'","', b'","Score":0},{"Host":"') + b',"Score":0}]'
+    return priorities(names, [0] * len(names))
+
+
 def priorities(names: Sequence[str], scores: Sequence[int]) -> bytes:
     """HostPriorityList: each name once, in order."""
     if len(names) != len(scores):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 Qos = Literal["Guaranteed", "Burstable", "BestEffort"]
 
@@ -86,3 +87,43 @@ def class_key(representative: PodRequest) -> str:
     p = representative
     models = "|".join(p.gpu_models)
     return f"{p.cpu:.4g},{p.memory:.4g},{p.gpus},{p.gpu_milli},{models},{p.priority_band},{p.qos},{p.owner_kind}"
+
+
+class PodClass(NamedTuple):
+    """A class of pods: its key and the pod that stands for it."""
+
+    key: str
+    representative: PodRequest
+
+
+def class_of(pod: PodRequest) -> PodClass:
+    """The pod's class, remembered: pods of one owner come in numbers."""
+    models = tuple(pod.gpu_models)
+    return _class_of(pod.cpu, pod.memory, pod.gpus, pod.gpu_milli, models, pod.priority, pod.qos, pod.owner_kind)
+
+
+@lru_cache(maxsize=1024)
+def _class_of(
+    cpu: float,
+    memory: float,
+    gpus: int,
+    gpu_milli: int,
+    gpu_models: tuple[str, ...],
+    priority: int,
+    qos: Qos,
+    owner_kind: str,
+) -> PodClass:
+    """The class of pods that have these in common."""
+    alike = PodRequest(
+        "",
+        cpu=cpu,
+        memory=memory,
+        gpus=gpus,
+        gpu_milli=gpu_milli,
+        gpu_models=gpu_models,
+        priority=priority,
+        qos=qos,
+        owner_kind=owner_kind,
+    )
+    representative = pod_class(alike)
+    return PodClass(class_key(representative), representative)

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from berth.cluster.pods import PodRequest
 from extender.errors import InvalidError, UndecodableError
-from extender.wire import decode, filter_answer, filter_error, priorities
+from extender.wire import decode, filter_answer, filter_error, no_priorities, priorities
 
 GI = 2**30
 
@@ -230,3 +230,17 @@ def test_any_json_is_a_call_or_one_of_two_errors(pod: object, nodes: object, nam
 def test_any_bytes_are_a_call_or_one_of_two_errors(raw: bytes) -> None:
     with pytest.raises((UndecodableError, InvalidError)):
         decode(raw)
+
+
+NAME = st.one_of(st.text(max_size=5), st.sampled_from([",", '"', '","', "\\", ",\\", '\\"', " ", "", "ä"]))
+
+
+@given(st.lists(NAME, max_size=8), st.booleans(), st.booleans())
+@example(["", ","], True, False)
+def test_a_neutral_answer_has_each_name_once_whatever_the_names(names: list[str], blanks: bool, escaped: bool) -> None:
+    separators = None if blanks else (",", ":")
+    raw = json.dumps(
+        {"Pod": {"metadata": {}}, "Nodes": None, "NodeNames": names}, separators=separators, ensure_ascii=escaped
+    )
+    answered = json.loads(no_priorities(decode(raw.encode())))
+    assert answered == [{"Host": name, "Score": 0} for name in dict.fromkeys(names)]
