@@ -12,8 +12,8 @@ from functools import lru_cache
 import msgspec
 
 from berth.cluster.pods import PodRequest
+from berth.cluster.podspec import PodSpecError, decode_pod
 from extender.errors import InvalidError, UndecodableError
-from extender.podspec import decode_pod
 
 
 class NodeName(msgspec.Struct):
@@ -73,7 +73,10 @@ def decode(body: bytes) -> Arguments:
         fields = {key.lower(): value for key, value in top_level.decode(body).items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UndecodableError("the body is not a JSON object") from error
-    pod = decode_pod(present(fields, "pod"))
+    try:
+        pod = decode_pod(present(fields, "pod"))
+    except PodSpecError as error:
+        raise InvalidError(str(error)) from error
     raw_names, raw_nodes = present(fields, "nodenames"), present(fields, "nodes")
     if (raw_names is None) == (raw_nodes is None):
         raise InvalidError("exactly one of NodeNames and Nodes must be given")

@@ -51,6 +51,21 @@ class PodRequest:
         return int(self.priority >= 0) + int(self.priority > 0) + int(self.priority > 1_000_000)
 
 
+@dataclass(frozen=True)
+class BoundPod:
+    """A pod, where it runs ('' while it waits), and whether it has ended. created: unix seconds."""
+
+    request: PodRequest
+    node: str = ""
+    ended: bool = False
+    created: float = 0.0
+
+    @property
+    def counts(self) -> bool:
+        """Whether its requests are part of a node's."""
+        return bool(self.node) and not self.ended
+
+
 def round_up_5_percent(value: float) -> float:
     """The next value of a grid whose neighbours lie 5 % apart; 0 stays 0.
 

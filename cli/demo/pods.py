@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from berth.cluster.pods import ANNOTATION_GPU_MILLI, ANNOTATION_GPU_MODEL, GPU_RESOURCE, PodRequest
+from berth.cluster.podspec import decode_pod
 from berth.recordings.load import OpenbPod
-from extender.podspec import decode_pod
 
 NAMESPACE = "openb"
 UIDS = uuid.uuid5(uuid.NAMESPACE_DNS, "openb.berth.dev")

@@ -84,7 +84,7 @@ class Telemetry(Generic[S]):
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(StoreUnavailableError),
             stop=stop_after_delay(self.interval_s),
-            wait=wait_exponential_jitter(initial=0.1, max=LONGEST_WAIT_S, jitter=0.1),
+            wait=wait_exponential_jitter(multiplier=0.1, max=LONGEST_WAIT_S, jitter=0.1),
             reraise=True,
         )
         return await attempts(self.publish_once)

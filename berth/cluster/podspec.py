@@ -5,13 +5,24 @@ Source: k8s.io/api/core/v1/types.go, k8s.io/component-helpers/resource/helpers.g
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 
 import msgspec
 
 from berth.cluster import quantities
-from berth.cluster.pods import ANNOTATION_GPU_MILLI, ANNOTATION_GPU_MODEL, GPU_RESOURCE, PodRequest, Qos
-from extender.errors import InvalidError
+from berth.cluster.pods import (
+    ANNOTATION_GPU_MILLI,
+    ANNOTATION_GPU_MODEL,
+    GPU_RESOURCE,
+    BoundPod,
+    PodRequest,
+    Qos,
+)
+
+
+class PodSpecError(ValueError):
+    """No pod that could be read; the message may be shown to whoever sent it."""
 
 
 class Owner(msgspec.Struct):
@@ -28,6 +39,7 @@ class Metadata(msgspec.Struct):
     name: str = ""
     namespace: str = ""
     uid: str = ""
+    created: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"null"), name="creationTimestamp")
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     owner_references: list[Owner] | None = msgspec.field(default=None, name="ownerReferences")
@@ -56,6 +68,7 @@ class PodSpec(msgspec.Struct):
     resources: Resources | None = None
     priority: int | None = None
     scheduler_name: str | None = msgspec.field(default=None, name="schedulerName")
+    node_name: str | None = msgspec.field(default=None, name="nodeName")
 
 
 class PodStatus(msgspec.Struct):
@@ -63,6 +76,7 @@ class PodStatus(msgspec.Struct):
 
     nominated_node_name: str | None = msgspec.field(default=None, name="nominatedNodeName")
     qos_class: str | None = msgspec.field(default=None, name="qosClass")
+    phase: str | None = None
 
 
 class Pod(msgspec.Struct):
@@ -80,21 +94,42 @@ REMEMBERED_BYTES = 2**16
 
 
 def decode_pod(raw: msgspec.Raw | None) -> PodRequest:
-    """The pod of a call. Raises InvalidError."""
+    """The pod of a call. Raises PodSpecError."""
     if raw is None:
-        raise InvalidError("Pod is missing")
+        raise PodSpecError("Pod is missing")
     body = bytes(raw)
     return recent_pod(body) if len(body) <= REMEMBERED_BYTES else read_pod(body)
 
 
 def read_pod(body: bytes) -> PodRequest:
-    """The pod in its JSON. Raises InvalidError."""
+    """The pod in its JSON. Raises PodSpecError."""
     try:
         return pod_request(pod_decoder.decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidError("Pod is not readable") from error
+        raise PodSpecError("Pod is not readable") from error
     except quantities.QuantityError as error:
-        raise InvalidError("Pod asks for an unreadable quantity") from error
+        raise PodSpecError("Pod asks for an unreadable quantity") from error
+
+
+def read_bound_pod(body: bytes | msgspec.Raw) -> BoundPod:
+    """The pod of a list or watch, with its node. Raises PodSpecError."""
+    try:
+        pod = pod_decoder.decode(body)
+        ended = pod.status.phase in ("Succeeded", "Failed")
+        return BoundPod(pod_request(pod), pod.spec.node_name or "", ended, seconds(pod.metadata.created))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PodSpecError("Pod is not readable") from error
+    except quantities.QuantityError as error:
+        raise PodSpecError("Pod asks for an unreadable quantity") from error
+
+
+def seconds(moment: msgspec.Raw) -> float:
+    """Unix seconds of a metav1.Time; 0 for none and for anything else."""
+    try:
+        found = msgspec.json.decode(moment, type=datetime | None)
+    except msgspec.DecodeError:
+        return 0.0
+    return found.timestamp() if found else 0.0
 
 
 recent_pod = lru_cache(maxsize=8)(read_pod)

@@ -1,0 +1,125 @@
+"""A Node's JSON to what placement reads of it.
+
+Source: k8s.io/api/core/v1/types.go (NodeSpec, NodeStatus); labels as GPU feature discovery, Virtual Kubelet and
+Fargate set them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import msgspec
+
+from berth.cluster import quantities
+from berth.cluster.pods import ANNOTATION_GPU_MODEL, GPU_RESOURCE
+
+LABEL_GPU_PRODUCT = "nvidia.com/gpu.product"
+VIRTUAL_LABELS = {"type": "virtual-kubelet", "eks.amazonaws.com/compute-type": "fargate"}
+"""Nodes without a machine: no exporter runs there, and what they have is no capacity."""
+BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")
+
+
+class NodeSpecError(ValueError):
+    """No node that could be read."""
+
+
+class NodeMetadata(msgspec.Struct):
+    """metav1.ObjectMeta."""
+
+    name: str
+    uid: str = ""
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class Taint(msgspec.Struct, frozen=True):
+    """core.Taint."""
+
+    key: str = ""
+    effect: str = ""
+    value: str = ""
+
+
+class NodeFields(msgspec.Struct):
+    """core.NodeSpec."""
+
+    unschedulable: bool | None = None
+    taints: list[Taint] | None = None
+
+
+class Condition(msgspec.Struct):
+    """core.NodeCondition."""
+
+    type: str = ""
+    status: str = ""
+
+
+class NodeStatus(msgspec.Struct):
+    """core.NodeStatus; a quantity is a string, or a number written by hand."""
+
+    allocatable: dict[str, str | int | float] | None = None
+    conditions: list[Condition] | None = None
+
+
+class Node(msgspec.Struct):
+    """core.Node."""
+
+    metadata: NodeMetadata
+    spec: NodeFields = msgspec.field(default_factory=NodeFields)
+    status: NodeStatus = msgspec.field(default_factory=NodeStatus)
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """cpu: millicores; memory: bytes; pods, gpus: how many. gpu_model is '' without GPU or where nobody names it.
+    ready: the kubelet says so. blocked: names of taints that keep pods away which do not tolerate them."""
+
+    name: str
+    cpu: int = 0
+    memory: int = 0
+    pods: int = 0
+    gpus: int = 0
+    gpu_model: str = ""
+    ready: bool = False
+    cordoned: bool = False
+    blocked: tuple[str, ...] = ()
+    virtual: bool = False
+
+
+decoder = msgspec.json.Decoder(Node)
+
+
+def read_node(body: bytes | msgspec.Raw) -> NodeState:
+    """The node in its JSON. Raises NodeSpecError."""
+    try:
+        return node_state(decoder.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NodeSpecError("Node is not readable") from error
+    except quantities.QuantityError as error:
+        raise NodeSpecError("Node has an unreadable quantity") from error
+
+
+def node_state(node: Node) -> NodeState:
+    """What placement reads of a node."""
+    meta, labels = node.metadata, node.metadata.labels or {}
+    named = (meta.annotations or {}).get(ANNOTATION_GPU_MODEL) or labels.get(LABEL_GPU_PRODUCT, "")
+    gpus = allocatable(node, GPU_RESOURCE)
+    return NodeState(
+        name=meta.name,
+        cpu=allocatable(node, "cpu", 1000.0),
+        memory=allocatable(node, "memory"),
+        pods=allocatable(node, "pods"),
+        gpus=gpus,
+        gpu_model=named if gpus else "",
+        ready=any(c.type == "Ready" and c.status == "True" for c in node.status.conditions or ()),
+        cordoned=bool(node.spec.unschedulable),
+        blocked=tuple(taint.key for taint in node.spec.taints or () if taint.effect in BLOCKING_EFFECTS),
+        virtual=any(labels.get(key) == value for key, value in VIRTUAL_LABELS.items()),
+    )
+
+
+def allocatable(node: Node, resource: str, per_unit: float = 1.0) -> int:
+    """A resource that pods may request, in whole parts of `per_unit`, rounded up as Quantity.MilliValue does."""
+    amount = quantities.parse(str((node.status.allocatable or {}).get(resource, "0")))
+    return math.ceil(max(0.0, amount) * per_unit - 1e-6)
