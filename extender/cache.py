@@ -106,7 +106,7 @@ class SharedStore:
     async def _revive(self) -> None:
         """Ping with growing pauses until Redis answers."""
         since = time.monotonic()
-        async for attempt in AsyncRetrying(wait=wait_exponential_jitter(initial=0.2, max=2.0, jitter=0.2)):
+        async for attempt in AsyncRetrying(wait=wait_exponential_jitter(multiplier=0.2, max=2.0, jitter=0.2)):
             with attempt:
                 async with asyncio.timeout(1.0):
                     await self.client.ping()

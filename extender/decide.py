@@ -68,7 +68,8 @@ def judge(
     strangers = int(np.count_nonzero(unknown))
     if strangers == rows.size:
         return empty(names, "no-known-node", findings)
-    parts, in_flight = parts_of(view, pod, rows, findings, scoring.usage_of_request), view.in_flight.take(rows)
+    flight = view.flight.take(rows, axis=0)
+    parts, in_flight = parts_of(flight, pod, rows, findings, scoring.usage_of_request), flight[:, 4]
     if strangers:
         parts = {name: np.where(unknown, np.float32(np.nan), part) for name, part in parts.items()}
         in_flight = np.where(unknown, np.float32(0.0), in_flight)
@@ -105,25 +106,26 @@ def why_neutral(scores: Ints) -> str:
 
 
 def parts_of(
-    view: ClusterView, pod: PodRequest, rows: Ints, findings: Sequence[Finding], usage_of_request: float
+    flight: Floats, pod: PodRequest, rows: Ints, findings: Sequence[Finding], usage_of_request: float
 ) -> dict[str, Floats]:
-    """What the models say of these rows: float32 [nodes]; row -1 gets what is said of some other."""
+    """What the models say of these rows: float32 [nodes]; row -1 gets what is said of some other. flight: their rows of
+    the view's."""
     parts = {}
     for finding in findings:
         if finding.scores is None:
             continue
         if finding.scores.peak is not None:
-            part = headroom(finding.scores.peak.take(rows, axis=0), added_load(view, pod, rows, usage_of_request))
+            part = headroom(finding.scores.peak.take(rows, axis=0), added_load(flight, pod, usage_of_request))
         else:
             part = finding.scores.values[:, 0].take(rows)
         parts[PART_OF[finding.model]] = part
     return parts
 
 
-def added_load(view: ClusterView, pod: PodRequest, rows: Ints, usage_of_request: float) -> Floats:
+def added_load(flight: Floats, pod: PodRequest, usage_of_request: float) -> Floats:
     """float32 [nodes, 2]: share of CPU and memory that this pod and the pods in flight are expected to use."""
     asked = np.array([pod.cpu * usage_of_request, pod.memory * usage_of_request], dtype=np.float32)
-    added: Floats = asked * view.per_unit.take(rows, axis=0) + view.usage.take(rows, axis=0)
+    added: Floats = asked * flight[:, :2] + flight[:, 2:4]
     return added
 
 

@@ -113,8 +113,7 @@ class Extender:
             "records-send": self.recorder.send,
             "override": functools.partial(background.keep_override, self.state),
             "expiry": functools.partial(background.expire_placements, self.state),
-            "inflight-send": self.state.sharing.send,
-            "inflight-follow": self.state.sharing.follow,
+            "inflight": self.state.sharing.run,
             "heartbeat": self.watchdog.beat,
         }
         for name, client in self.state.clients.items():

@@ -1,85 +1,90 @@
-"""Tentative placements shared between replicas: a bounded Redis stream that each replica appends to and follows."""
+"""Tentative placements shared between replicas: a bounded Redis stream that each replica appends to and reads."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import time
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from redis.exceptions import RedisError
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from berth.cluster.keys import INFLIGHT_STREAM
 from extender.cache import SharedStore
 from extender.inflight import Placement, decoder, encoder
 
 STREAM_LENGTH = 20000
-BLOCK_MS = 2000
+WAITING = 1000
+"""Placements that wait for Redis; of more the oldest give way."""
 GATHER_S = 0.05
-"""Placements gathered for one append: every replica is woken by each, its own sender too."""
-AGAIN_S = 0.25
-"""Between two attempts to append, while Redis is slow, refuses or is left alone."""
+"""Placements gathered for one exchange: it costs more than the rest of a placement."""
+LOOK_S = 0.25
+"""Between two exchanges of a replica that places nothing."""
+COUNT = 500
+"""Entries read at once."""
 
 
 class Sharing:
-    """Sends this replica's placements and hands other replicas' to `on_other`."""
+    """Tells the others this replica's placements and hands theirs to `on_other`, both in one exchange with Redis: a
+    reader that waits in Redis instead is woken by each of its own placements."""
 
     def __init__(
         self, store: SharedStore, replica: str, expire_s: float, on_other: Callable[[Placement], None]
     ) -> None:
         self.store, self.replica, self.expire_s, self.on_other = store, replica, expire_s, on_other
         self.sender = replica.encode()
-        self.outbox: asyncio.Queue[Placement] = asyncio.Queue(1000)
+        self.outbox: list[Placement] = []
+        self.told = asyncio.Event()
+        self.last = ""
 
     def tell(self, placement: Placement) -> None:
-        """Queue a placement for the others; when Redis lags far behind, the oldest give way."""
-        if self.outbox.full():
-            self.outbox.get_nowait()
-        self.outbox.put_nowait(placement)
+        """Queue a placement for the others."""
+        self.outbox.append(placement)
+        if len(self.outbox) > WAITING:
+            del self.outbox[0]
+        self.told.set()
 
-    async def send(self) -> None:
-        """Append what is queued until cancelled, gathered for a moment: a command each costs more than the rest."""
+    async def run(self) -> None:
+        """Exchange until cancelled, starting `expire_s` back. What Redis does not take waits as long as it counts."""
+        self.last = str(int((time.time() - self.expire_s) * 1000.0))
         while True:
-            first = await self.outbox.get()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self.told.wait()
             await asyncio.sleep(GATHER_S)
-            rest = [self.outbox.get_nowait() for _ in range(self.outbox.qsize())]
-            await self._deliver([first, *rest])
+            self.told.clear()
+            sending, self.outbox = self.outbox, []
+            read = await self.store.attempt(functools.partial(self._exchange, sending), 1.0)
+            if read is None:
+                self._keep(sending)
+                await asyncio.sleep(LOOK_S)
+            elif read == COUNT:
+                self.told.set()  # there is more
 
-    async def _deliver(self, placements: list[Placement]) -> None:
-        """Append until Redis has taken them or nobody would count them any more. Twice does no harm."""
-        append = functools.partial(self._append, placements)
-        while await self.store.attempt(append, 1.0) is None:
-            await asyncio.sleep(AGAIN_S)
-            if time.time() - placements[-1].at > self.expire_s:
-                return
+    def _keep(self, unsent: list[Placement]) -> None:
+        """For the next exchange, but what nobody would count any more."""
+        oldest = time.time() - self.expire_s
+        self.outbox = [placement for placement in [*unsent, *self.outbox] if placement.at >= oldest][-WAITING:]
 
-    async def _append(self, placements: list[Placement]) -> object:
-        """One entry for all, with its sender beside them, who need not read them again. Returns its id."""
-        entry: dict[Any, Any] = {b"r": self.sender, b"p": encoder.encode(placements)}  # its type is invariant
-        return await self.store.client.xadd(INFLIGHT_STREAM, entry, maxlen=STREAM_LENGTH, approximate=True)
-
-    async def follow(self) -> None:
-        """Read what replicas append until cancelled, starting `expire_s` back."""
-        last = str(int((time.time() - self.expire_s) * 1000.0))
-        wait = wait_exponential_jitter(initial=0.2, max=5.0)
-        retry = retry_if_exception_type((RedisError, OSError, TimeoutError))
-        while True:
-            async for attempt in AsyncRetrying(wait=wait, retry=retry):
-                with attempt:
-                    last = await self._read(last)
-
-    async def _read(self, last: str) -> str:
-        """One blocking read. Returns the id to go on from."""
-        reply = await self.store.client.xread({INFLIGHT_STREAM: last}, count=500, block=BLOCK_MS)
-        for _, entries in stream_entries(reply):
-            for entry_id, fields in entries:
-                last = entry_id.decode()
-                if fields.get(b"r") != self.sender:
-                    self._take(fields.get(b"p", b""))
-        return last
+    async def _exchange(self, placements: list[Placement]) -> int:
+        """Read, then append one entry for all, in one step: nothing comes between, so the next read starts behind our
+        own. Twice does no harm. Returns how many entries were read."""
+        step = self.store.client.pipeline(transaction=True)
+        step.xread({INFLIGHT_STREAM: self.last}, count=COUNT)
+        if placements:
+            entry: dict[Any, Any] = {b"r": self.sender, b"p": encoder.encode(placements)}  # its type is invariant
+            step.xadd(INFLIGHT_STREAM, entry, maxlen=STREAM_LENGTH, approximate=True)
+        read, *own = await step.execute()
+        entries = [entry for _, found in stream_entries(read) for entry in found]
+        for entry_id, fields in entries:
+            self.last = entry_id.decode()
+            if fields.get(b"r") != self.sender:
+                self._take(fields.get(b"p", b""))
+        if own and len(entries) < COUNT:
+            self.last = own[0].decode()
+        return len(entries)
 
     def _take(self, raw: bytes) -> None:
         """Hand over one entry; what holds no placements is passed over."""

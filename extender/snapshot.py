@@ -102,7 +102,7 @@ class Watcher:
 
     async def _listen(self) -> None:
         """Wake the watcher for each message; connect again for ever."""
-        wait = wait_exponential_jitter(initial=0.2, max=5.0)
+        wait = wait_exponential_jitter(multiplier=0.2, max=5.0)
         retry = retry_if_exception_type((RedisError, OSError, TimeoutError))
         while True:
             async for attempt in AsyncRetrying(wait=wait, retry=retry):

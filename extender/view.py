@@ -60,13 +60,16 @@ class ClusterView:
     row_epoch: int32 [nodes], the clock at which a row of `matrix` changed last. placed: pods counted here, by uid.
     older: stand-ins of older snapshots with the nodes they are about.
     devices: GPU columns and shares that a counted pod has taken. per_unit: float32 [nodes, 2], the share of a node
-    that one core and one GiB are.
+    that one core and one GiB are. flight: float32 [nodes, 5], per_unit, usage and in_flight side by side, so that a
+    decision takes a node's from one place.
     """
 
     snapshot: NodeSnapshot
     usage_of_request: float
     classes: int
     matrix: Floats = field(init=False)
+    flight: Floats = field(init=False)
+    per_unit: Floats = field(init=False)
     usage: Floats = field(init=False)
     in_flight: Floats = field(init=False)
     row_epoch: Ints = field(init=False)
@@ -79,11 +82,11 @@ class ClusterView:
     def __post_init__(self) -> None:
         nodes = len(self.snapshot.nodes)
         self.matrix = self.snapshot.matrix.copy()
-        self.usage = np.zeros((nodes, 2), dtype=np.float32)
-        self.in_flight = np.zeros(nodes, dtype=np.float32)
+        self.flight = np.zeros((nodes, 5), dtype=np.float32)
+        self.per_unit, self.usage, self.in_flight = self.flight[:, :2], self.flight[:, 2:4], self.flight[:, 4]
         self.row_epoch = np.zeros(nodes, dtype=np.int32)
         allocatable = self.snapshot.take(("cpu_allocatable", "memory_allocatable"))
-        self.per_unit: Floats = np.reciprocal(np.maximum(allocatable, np.float32(0.001)))
+        self.per_unit[:] = np.reciprocal(np.maximum(allocatable, np.float32(0.001)))
         self.column = self.snapshot.column_of
         self.gpu_columns = [self.column[f"gpu{slot}_free"] for slot in range(GPU_SLOTS)]
 
