@@ -1,7 +1,8 @@
 """The documents' tables from what was measured: `python -m benchmarks.table`.
 
 Rewrites what stands between the markers of each section, so that no figure is typed by hand; a test compares.
-latency, demo, throughput, lab-faults: the files of those names in benchmarks/results; models: the services' cards.
+latency, demo, throughput, lab-faults: the files of those names in benchmarks/results; one-core: throughput-one-core;
+models: the services' cards.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ PLACES = {
     "models": ROOT / "README.md",
     "throughput-summary": ROOT / "README.md",
     "throughput": ROOT / "docs" / "kube-scheduler.md",
+    "one-core": ROOT / "docs" / "kube-scheduler.md",
     "lab-faults": ROOT / "docs" / "kube-scheduler.md",
 }
 """Where each section stands."""
@@ -51,6 +53,7 @@ def sections() -> dict[str, str]:
         "lab-faults": lab_faults(read(RESULTS / "lab-faults.json")),
         "throughput-summary": summary.in_words(measured["rows"]),
         "throughput": throughput(measured),
+        "one-core": throughput(read(RESULTS / "throughput-one-core.json")),
     }
 
 
