@@ -103,20 +103,21 @@ def decode_pod(raw: msgspec.Raw | None) -> PodRequest:
 
 def read_pod(body: bytes) -> PodRequest:
     """The pod in its JSON. Raises PodSpecError."""
-    try:
-        return pod_request(pod_decoder.decode(body))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PodSpecError("Pod is not readable") from error
-    except quantities.QuantityError as error:
-        raise PodSpecError("Pod asks for an unreadable quantity") from error
+    return parsed(body)[1]
 
 
 def read_bound_pod(body: bytes | msgspec.Raw) -> BoundPod:
     """The pod of a list or watch, with its node. Raises PodSpecError."""
+    pod, request = parsed(body)
+    ended = pod.status.phase in ("Succeeded", "Failed")
+    return BoundPod(request, pod.spec.node_name or "", ended, seconds(pod.metadata.created))
+
+
+def parsed(body: bytes | msgspec.Raw) -> tuple[Pod, PodRequest]:
+    """The pod's fields, and what it asks for. Raises PodSpecError."""
     try:
         pod = pod_decoder.decode(body)
-        ended = pod.status.phase in ("Succeeded", "Failed")
-        return BoundPod(pod_request(pod), pod.spec.node_name or "", ended, seconds(pod.metadata.created))
+        return pod, pod_request(pod)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PodSpecError("Pod is not readable") from error
     except quantities.QuantityError as error:

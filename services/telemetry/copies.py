@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import msgspec
 from prometheus_client import Counter
@@ -22,77 +23,59 @@ class Copies:
     """Both kinds behind one lock, as snapshots are made in another thread."""
 
     def __init__(self, unreadable: Counter) -> None:
-        self.accounts, self.lock, self.unreadable = Accounts(), threading.Lock(), unreadable
-        self.nodes, self.pods = NodesCopy(self), PodsCopy(self)
+        self.accounts, self.lock = Accounts(), threading.Lock()
+        known = self.accounts
+        self.nodes = KindCopy[NodeState](
+            self.lock, unreadable.labels("nodes"), read_node, lambda node: node.name,
+            known.keep_nodes, known.put_node, known.drop_node,
+        )  # fmt: skip
+        self.pods = KindCopy[BoundPod](
+            self.lock, unreadable.labels("pods"), read_bound_pod, lambda pod: pod.request.uid,
+            known.keep_pods, known.put_pod, known.drop_pod,
+        )  # fmt: skip
 
-    def readable(self, kind: str, read: Callable[[msgspec.Raw], T], objects: Iterable[msgspec.Raw]) -> list[T]:
+
+@dataclass(frozen=True)
+class KindCopy(Generic[T]):
+    """Objects of one kind, as a `listwatch.Copy`. read: from JSON; key: what it is known by; keep, enter, leave: the
+    accounts' own."""
+
+    lock: threading.Lock
+    unreadable: Counter
+    read: Callable[[msgspec.Raw], T]
+    key: Callable[[T], str]
+    keep: Callable[[Iterable[str]], None]
+    enter: Callable[[T], None]
+    leave: Callable[[str], None]
+
+    def replace(self, objects: Sequence[msgspec.Raw]) -> None:
+        """These are all there are."""
+        found = self.readable(objects)
+        with self.lock:
+            self.keep(self.key(one) for one in found)
+            for one in found:
+                self.enter(one)
+
+    def put(self, thing: msgspec.Raw) -> None:
+        """One is there, or has changed."""
+        found = self.readable([thing])
+        with self.lock:
+            for one in found:
+                self.enter(one)
+
+    def drop(self, thing: msgspec.Raw) -> None:
+        """One is gone."""
+        found = self.readable([thing])
+        with self.lock:
+            for one in found:
+                self.leave(self.key(one))
+
+    def readable(self, objects: Iterable[msgspec.Raw]) -> list[T]:
         """Those that can be read."""
         found = []
         for thing in objects:
             try:
-                found.append(read(thing))
+                found.append(self.read(thing))
             except (NodeSpecError, PodSpecError):
-                self.unreadable.labels(kind).inc()
+                self.unreadable.inc()
         return found
-
-
-class NodesCopy:
-    """Nodes, as a `listwatch.Copy`."""
-
-    def __init__(self, into: Copies) -> None:
-        self.into = into
-
-    def replace(self, objects: Sequence[msgspec.Raw]) -> None:
-        """These are all there are."""
-        found = self.read(objects)
-        with self.into.lock:
-            self.into.accounts.keep_nodes(node.name for node in found)
-            for node in found:
-                self.into.accounts.put_node(node)
-
-    def put(self, thing: msgspec.Raw) -> None:
-        """One is there, or has changed."""
-        with self.into.lock:
-            for node in self.read([thing]):
-                self.into.accounts.put_node(node)
-
-    def drop(self, thing: msgspec.Raw) -> None:
-        """One is gone."""
-        with self.into.lock:
-            for node in self.read([thing]):
-                self.into.accounts.drop_node(node.name)
-
-    def read(self, objects: Sequence[msgspec.Raw]) -> list[NodeState]:
-        """Those that can be read."""
-        return self.into.readable("nodes", read_node, objects)
-
-
-class PodsCopy:
-    """Pods, as a `listwatch.Copy`."""
-
-    def __init__(self, into: Copies) -> None:
-        self.into = into
-
-    def replace(self, objects: Sequence[msgspec.Raw]) -> None:
-        """These are all there are."""
-        found = self.read(objects)
-        with self.into.lock:
-            self.into.accounts.keep_pods(pod.request.uid for pod in found)
-            for pod in found:
-                self.into.accounts.put_pod(pod)
-
-    def put(self, thing: msgspec.Raw) -> None:
-        """One is there, or has changed."""
-        with self.into.lock:
-            for pod in self.read([thing]):
-                self.into.accounts.put_pod(pod)
-
-    def drop(self, thing: msgspec.Raw) -> None:
-        """One is gone."""
-        with self.into.lock:
-            for pod in self.read([thing]):
-                self.into.accounts.drop_pod(pod.request.uid)
-
-    def read(self, objects: Sequence[msgspec.Raw]) -> list[BoundPod]:
-        """Those that can be read."""
-        return self.into.readable("pods", read_bound_pod, objects)
