@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from berth.features.registry import VERSION
 from protos.berth.v1.snapshot_pb2 import Binding, SnapshotHeader
 
-MAGIC = b"BSN1"
+HEAD = struct.Struct("<4sII")
+"""Magic, CRC-32 of all that follows it, length of the header."""
+MAGIC = b"BSN2"
 SCHEMA = 1
 OLDEST_SCHEMA = 1
 """Readers accept their own schema and the one before it: upgrades mix versions."""
@@ -93,9 +95,15 @@ def encode(snapshot: NodeSnapshot) -> bytes:
         gpu_models=snapshot.gpu_models,
         bindings=[Binding(pod_uid=uid, row=row) for uid, row in snapshot.bindings.items()],
         source=snapshot.source,
-        matrix_crc32=zlib.crc32(matrix),
     ).SerializeToString()
-    return b"".join((MAGIC, struct.pack("<I", len(header)), header, matrix))
+    return sealed(header, matrix)
+
+
+def sealed(header: bytes, matrix: bytes) -> bytes:
+    """Header and matrix behind their checksum."""
+    length = struct.pack("<I", len(header))
+    checksum = zlib.crc32(matrix, zlib.crc32(header, zlib.crc32(length)))
+    return b"".join((MAGIC, struct.pack("<I", checksum), length, header, matrix))
 
 
 def decode(raw: bytes) -> NodeSnapshot:
@@ -106,8 +114,6 @@ def decode(raw: bytes) -> NodeSnapshot:
     shape = (len(header.nodes), len(header.features))
     if len(matrix) != shape[0] * shape[1] * 4:
         raise SnapshotError(f"{len(matrix)} bytes of matrix for {shape[0]} nodes and {shape[1]} features")
-    if zlib.crc32(matrix) != header.matrix_crc32:
-        raise SnapshotError("checksum of the matrix does not match")
     if len(set(header.nodes)) != shape[0] or len(set(header.features)) != shape[1]:
         raise SnapshotError("a node or feature is named twice")
     return NodeSnapshot(
@@ -125,13 +131,16 @@ def decode(raw: bytes) -> NodeSnapshot:
 
 def split(raw: bytes) -> tuple[SnapshotHeader, memoryview]:
     """Header and matrix bytes. Raises SnapshotError."""
-    if len(raw) < 8 or raw[:4] != MAGIC:
+    if len(raw) < HEAD.size or raw[:4] != MAGIC:
         raise SnapshotError("not a snapshot")
-    (length,) = struct.unpack_from("<I", raw, 4)
-    if 8 + length > len(raw):
+    _, checksum, length = HEAD.unpack_from(raw)
+    body = memoryview(raw)
+    if HEAD.size + length > len(raw):
         raise SnapshotError("cut off inside its header")
+    if zlib.crc32(body[8:]) != checksum:
+        raise SnapshotError("its checksum does not match")
     try:
-        header = SnapshotHeader.FromString(raw[8 : 8 + length])
+        header = SnapshotHeader.FromString(raw[HEAD.size : HEAD.size + length])
     except Exception as error:
         raise SnapshotError("unreadable header") from error
-    return header, memoryview(raw)[8 + length :]
+    return header, body[HEAD.size + length :]
