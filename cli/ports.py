@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import random
 import socket
 from collections import deque
@@ -13,6 +14,13 @@ DRAWN: set[int] = set()
 """By this process: who drew one may not listen yet."""
 HELD: deque[socket.socket] = deque(maxlen=64)
 """The last ones, bound: a server takes seconds to start, and a mesh beside this one draws meanwhile."""
+
+
+@atexit.register
+def release() -> None:
+    """Let go of all: the interpreter would complain of each."""
+    while HELD:
+        HELD.pop().close()
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:

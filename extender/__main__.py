@@ -8,19 +8,21 @@ import os
 import sys
 from pathlib import Path
 
+from berth.loading import uncollected
 from berth.settings import CONFIG_VARIABLE, InvalidSettings
-from extender.process import Extender
 from extender.settings import ExtenderSettings
 
 
 def main() -> int:
-    """Load settings, serve. Exit code 2 for settings that are refused."""
+    """Load settings, then what serves; serve. Exit code 2 for settings that are refused."""
     parser = argparse.ArgumentParser(prog="python -m extender", description="Berth's scheduler extender")
     parser.add_argument("--config", type=Path, help=f"settings file (default: ${CONFIG_VARIABLE}, else defaults)")
     given = parser.parse_args().config or os.environ.get(CONFIG_VARIABLE)
     path = Path(given) if given else None
     try:
         settings = ExtenderSettings.load(path)
+        with uncollected():
+            from extender.process import Extender
         extender = Extender(settings, path)
     except InvalidSettings as error:
         for problem in error.problems:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from berth.loading import uncollected
 from berth.settings import InvalidSettings
 from services.serving.addresses import check_free
 from services.serving.artifact import verify, verify_version
@@ -67,7 +68,8 @@ def load_model(load: Load, settings: ModelServiceSettings) -> TensorModel:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))  # read when the numeric libraries are loaded
     try:
-        model = load(settings.artifact)
+        with uncollected():
+            model = load(settings.artifact)
     except Exception as error:  # the outermost edge; each model's library has its own errors
         log.debug("loading failed", exc_info=error)
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -80,7 +82,8 @@ def serve(model: TensorModel, settings: ModelServiceSettings) -> None:
     """Hands over to KServe, which parses sys.argv when it is imported and would take --config for its own
     --configure_logging."""
     del sys.argv[1:]
-    from services.serving.server import run
+    with uncollected():
+        from services.serving.server import run
 
     run(model, settings)
 
