@@ -12,6 +12,7 @@ from cli.demo.command import demo
 from cli.errors import CliError
 from cli.evaluate import evaluate
 from cli.explain import explain
+from cli.features import features
 from cli.mode import mode
 from cli.report import report
 from cli.train import train
@@ -37,7 +38,7 @@ HELP = """Learned placement for Kubernetes: an HTTP scheduler extender that asks
   berth report                   [dim]how recent decisions came about[/dim]
 """
 
-COMMANDS = (demo, up, explain, report, config, mode, train, evaluate, version)
+COMMANDS = (demo, up, explain, report, config, features, mode, train, evaluate, version)
 
 
 def create_app() -> typer.Typer:

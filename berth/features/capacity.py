@@ -9,8 +9,13 @@ GPU_SLOTS = 8
 
 
 def capacity(name: str, unit: str, description: str) -> Feature:
-    """A column of this family."""
-    return Feature(name, "capacity", unit, "now", description)
+    """A column of this family that the API server tells."""
+    return Feature(name, "capacity", unit, "now", description, "nodes and pods")
+
+
+def used(name: str, unit: str, description: str) -> Feature:
+    """A column of this family that is measured."""
+    return Feature(name, "capacity", unit, "now", description, "usage")
 
 
 FEATURES: tuple[Feature, ...] = (
@@ -24,8 +29,8 @@ FEATURES: tuple[Feature, ...] = (
     capacity("pods_requested", "pods", "bound pods"),
     capacity("gpu_requested", "devices", "sum of GPU shares of bound pods"),
     *(capacity(f"gpu{i}_free", "share", f"free share of device {i}") for i in range(GPU_SLOTS)),
-    capacity("cpu_used", "share of allocatable", "CPU in use, newest 5-minute mean"),
-    capacity("memory_used", "share of allocatable", "memory in use, newest 5-minute mean"),
-    capacity("disk_rate", "log1p KB/s", "disk read and write, newest 5-minute mean"),
-    capacity("network_rate", "log1p KB/s", "network in and out, newest 5-minute mean"),
+    used("cpu_used", "share of allocatable", "CPU in use, newest 5-minute mean"),
+    used("memory_used", "share of allocatable", "memory in use, newest 5-minute mean"),
+    used("disk_rate", "log1p KB/s", "disk read and write, newest 5-minute mean"),
+    used("network_rate", "log1p KB/s", "network in and out, newest 5-minute mean"),
 )

@@ -68,11 +68,11 @@ def unit(name: str) -> str:
 
 FEATURES: tuple[Feature, ...] = (
     *(
-        Feature(f"{metric}_{name}", "history", unit(name), window, f"{metric}: {text}")
+        Feature(f"{metric}_{name}", "history", unit(name), window, f"{metric}: {text}", "usage")
         for metric in METRICS
         for name, window, text in PER_METRIC
     ),
-    *(Feature(name, "history", "-1 to 1", "now", text, missing="never missing") for name, text in CALENDAR),
+    *(Feature(name, "history", "-1 to 1", "now", text, "clock", missing="never missing") for name, text in CALENDAR),
 )
 
 

@@ -75,11 +75,11 @@ def columns() -> Iterator[Feature]:
         window, what = SAYS[kind]
         for aggregate, which in AGGREGATES.items():
             unit = "share" if aggregate == "share" else "log1p of scales"
-            yield Feature(f"residual_{kind}_{aggregate}", "residual", unit, window, f"{what}: {which}")
+            yield Feature(f"residual_{kind}_{aggregate}", "residual", unit, window, f"{what}: {which}", "usage")
     for name, share in TOPS.items():
         which = f"mean over the oddest {share:.0%} of metrics" if share else "the oddest metric"
         text = f"mean of all kinds of residual of a metric: {which}"
-        yield Feature(f"residual_magnitude_{name}", "residual", "log1p of scales", "7 d", text)
+        yield Feature(f"residual_magnitude_{name}", "residual", "log1p of scales", "7 d", text, "usage")
 
 
 FEATURES: tuple[Feature, ...] = tuple(columns())
