@@ -58,6 +58,7 @@ class Traffic:
         return float(self.process.memory_info().rss) / 1e6
 
 
+@pytest.mark.long
 def test_below_300_mb_and_flat(large: Replay) -> None:
     traffic = Traffic(large)
     traffic.send(600, snapshot_every=150)
