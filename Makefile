@@ -101,4 +101,4 @@ constraints: ## pinned requirements with hashes, again (needs uv)
 		-o constraints/training.txt
 
 clean: ## remove what was made here
-	rm -rf $(VENV) $(TRAIN) .berth .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(TRAIN) .berth .prometheus .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

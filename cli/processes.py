@@ -66,6 +66,8 @@ class Wishes:
     nodes: int | None = None
     interval_s: float | None = None
     seed: int | None = None
+    kubeconfig: Path | None = None
+    prometheus: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -143,9 +145,13 @@ def model_process(name: str, settings: object, ports: Ports, wishes: Wishes) -> 
 
 
 def telemetry_process(settings: TelemetrySettings, ports: Ports, redis_url: str, wishes: Wishes) -> Process:
-    """Telemetry, which publishes the replayed cluster."""
+    """Telemetry, which publishes the replayed cluster, or the real one of a kubeconfig."""
     http = ports.pick(settings.port)
-    wished = {"NODES": wishes.nodes, "INTERVAL_S": wishes.interval_s, "SEED": wishes.seed}
+    wished: dict[str, object] = {"NODES": wishes.nodes, "INTERVAL_S": wishes.interval_s, "SEED": wishes.seed}
+    if wishes.kubeconfig:
+        wished |= {"SOURCE": "cluster", "KUBECONFIG": wishes.kubeconfig.absolute()}
+    if wishes.prometheus:
+        wished |= {"PROMETHEUS__URL": wishes.prometheus}
     told = {"PORT": http, "REDIS_URL": redis_url, **{key: value for key, value in wished.items() if value is not None}}
     environment = {f"BERTH_TELEMETRY__{key}": str(value) for key, value in told.items()}
     return Process("telemetry", module("services.telemetry", wishes), settings.host, http, environment=environment)
@@ -162,6 +168,8 @@ def extender_process(
         told[f"MODELS__{section_of(model.name).upper()}__TARGET"] = f"{reachable(model.host)}:{model.grpc}"
     if "drain_s" not in server.model_fields_set:
         told["SERVER__DRAIN_S"] = "0"  # there is no other replica to move to
+    if wishes.kubeconfig and "mode" not in settings.model_fields_set:
+        told["MODE"] = "shadow"  # a real cluster: nothing is changed before somebody says so
     told["RECORDS__LOG"] = str(wishes.data_dir.absolute() / "decisions.jsonl")
     environment = {f"BERTH_EXTENDER__{key}": value for key, value in told.items()}
     return Process("extender", module("extender", wishes), server.host, http, grpc, None, environment)

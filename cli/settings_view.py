@@ -125,6 +125,8 @@ def type_of(annotation: Any) -> str:
     """'number', 'whole number', 'text', 'yes or no', 'list of text', 'one of a, b'."""
     if get_origin(annotation) is Literal:
         return "one of " + ", ".join(str(one) for one in get_args(annotation))
+    if type(None) in get_args(annotation):
+        return type_of(next(one for one in get_args(annotation) if one is not type(None)))
     if get_origin(annotation) in (tuple, list):
         return f"list of {type_of(get_args(annotation)[0])}"
     names = {
@@ -183,8 +185,9 @@ def as_markdown(sections: tuple[str, ...]) -> str:
 def markdown_row(field: SchemaField) -> str:
     """One field as a table row. Paths inside the distribution are shown from its root."""
     root = f"{Path(__file__).parents[1]}/"
-    shown = str(field.default).removeprefix(root) if field.type == "path" else field.default
-    default = "required" if field.required else f"`{shown!r}`" if shown != "" else "empty"
+    path = field.type == "path" and field.default is not None
+    shown = str(field.default).removeprefix(root) if path else field.default
+    default = "required" if field.required else f"`{shown!r}`" if shown not in ("", None) else "empty"
     note = " *(next start)*" if field.restart else ""
     cells = (f"`{field.name}`", field.type, field.unit, field.range, default, field.description + note)
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"

@@ -50,11 +50,15 @@ class Mesh:
         nodes: int | None = None,
         interval_s: float | None = None,
         seed: int | None = None,
+        kubeconfig: Path | None = None,
+        prometheus: str | None = None,
         environment: Mapping[str, str] | None = None,
         restart: bool = True,
         echo: Echo | None = None,
     ) -> None:
-        wishes = Wishes(config, data_dir, auto_ports, redis_url, nodes, interval_s, seed, environment or {})
+        wishes = Wishes(
+            config, data_dir, auto_ports, redis_url, nodes, interval_s, seed, kubeconfig, prometheus, environment or {}
+        )
         self.data_dir, self.restarts, self.echo = data_dir, restart, echo
         self.wishes = wishes
         self.plan: Plan = plan(wishes)

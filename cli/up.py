@@ -21,6 +21,10 @@ DataDir = Annotated[Path, typer.Option(help="logs, decision records and mesh.jso
 Nodes = Annotated[int | None, typer.Option(help="replayed nodes (default 1523)", min=1, max=20000)]
 Interval = Annotated[float | None, typer.Option(help="seconds between snapshots (default 15)", min=0.05, max=600.0)]
 Seed = Annotated[int | None, typer.Option(help="of the replayed cluster (default 1)", min=0)]
+Kubeconfig = Annotated[
+    Path | None, typer.Option(help="a real cluster instead of recorded nodes", exists=True, dir_okay=False)
+]
+PrometheusUrl = Annotated[str | None, typer.Option(help="what tells the real cluster's usage", metavar="URL")]
 Redis = Annotated[str | None, typer.Option(help="an existing Redis; without it an embedded Valkey is started")]
 PortChoice = Annotated[
     str, typer.Option("--ports", help="'settings' or 'auto' (free loopback ports)", metavar="CHOICE")
@@ -38,6 +42,8 @@ def up(
     nodes: Nodes = None,
     interval: Interval = None,
     seed: Seed = None,
+    kubeconfig: Kubeconfig = None,
+    prometheus: PrometheusUrl = None,
     redis_url: Redis = None,
     ports: PortChoice = "settings",
     data_dir: DataDir = Path(".berth"),
@@ -45,9 +51,11 @@ def up(
 ) -> None:
     """Start the extender, the three models, telemetry and Valkey, and keep them running.
 
-    The nodes and their load are recorded: no cluster is needed. It is ready when every process is; one that dies is
-    started again, and one that answers nothing for 8 s is ended first. `.berth/mesh.json` says where each process
-    listens. Ctrl-C ends all.
+    The nodes and their load are recorded: no cluster is needed. With --kubeconfig they are those of a real cluster,
+    which is only read, and the extender is in shadow mode unless the settings say otherwise.
+
+    It is ready when every process is; one that dies is started again, and one that answers nothing for 8 s is ended
+    first. `.berth/mesh.json` says where each process listens. Ctrl-C ends all.
 
     Examples:
 
@@ -58,16 +66,21 @@ def up(
       berth up --config berth.yaml --redis-url redis://127.0.0.1:6379/0
 
       berth up --no-restart
+
+      berth up --kubeconfig ~/.kube/config --prometheus http://127.0.0.1:9090
     """
     from cli.console import console
     from cli.supervisor import Mesh
 
     if ports not in ("settings", "auto"):
         raise typer.BadParameter("'settings' or 'auto'", param_hint="--ports")
+    if prometheus and not kubeconfig:
+        raise typer.BadParameter("tells of a real cluster: give --kubeconfig too", param_hint="--prometheus")
     out = console()
     mesh = Mesh(
         config=config, data_dir=data_dir, auto_ports=ports == "auto", redis_url=redis_url, nodes=nodes,
-        interval_s=interval, seed=seed, restart=restart, echo=printer(out),
+        interval_s=interval, seed=seed, kubeconfig=kubeconfig, prometheus=prometheus, restart=restart,
+        echo=printer(out),
     )  # fmt: skip
     end = threading.Event()
 

@@ -90,6 +90,10 @@ class Accounts:
         """What is requested of a node."""
         return self.requested.get(name, Requested())
 
+    def bound_since(self, moment: float) -> dict[str, str]:
+        """Node by uid of the counted pods that were bound at or after a moment, unix seconds."""
+        return {uid: pod.node for uid, pod in self.pods.items() if pod.bound >= moment and pod.counts}
+
     def waiting(self) -> int:
         """Pods without a node that have not ended."""
         return sum(1 for pod in self.pods.values() if not pod.node and not pod.ended)

@@ -17,6 +17,7 @@ from berth.cluster.pods import ANNOTATION_GPU_MODEL, GPU_RESOURCE
 LABEL_GPU_PRODUCT = "nvidia.com/gpu.product"
 VIRTUAL_LABELS = {"type": "virtual-kubelet", "eks.amazonaws.com/compute-type": "fargate"}
 """Nodes without a machine: no exporter runs there, and what they have is no capacity."""
+OWN_ADDRESSES = ("InternalIP", "Hostname")
 BLOCKING_EFFECTS = ("NoSchedule", "NoExecute")
 
 
@@ -55,11 +56,19 @@ class Condition(msgspec.Struct):
     status: str = ""
 
 
+class Address(msgspec.Struct):
+    """core.NodeAddress."""
+
+    type: str = ""
+    address: str = ""
+
+
 class NodeStatus(msgspec.Struct):
     """core.NodeStatus; a quantity is a string, or a number written by hand."""
 
     allocatable: dict[str, str | int | float] | None = None
     conditions: list[Condition] | None = None
+    addresses: list[Address] | None = None
 
 
 class Node(msgspec.Struct):
@@ -73,7 +82,8 @@ class Node(msgspec.Struct):
 @dataclass(frozen=True)
 class NodeState:
     """cpu: millicores; memory: bytes; pods, gpus: how many. gpu_model is '' without GPU or where nobody names it.
-    ready: the kubelet says so. blocked: names of taints that keep pods away which do not tolerate them."""
+    ready: the kubelet says so. blocked: names of taints that keep pods away which do not tolerate them. addresses:
+    under which exporters on it may be known."""
 
     name: str
     cpu: int = 0
@@ -85,6 +95,7 @@ class NodeState:
     cordoned: bool = False
     blocked: tuple[str, ...] = ()
     virtual: bool = False
+    addresses: tuple[str, ...] = ()
 
 
 decoder = msgspec.json.Decoder(Node)
@@ -116,6 +127,7 @@ def node_state(node: Node) -> NodeState:
         cordoned=bool(node.spec.unschedulable),
         blocked=tuple(taint.key for taint in node.spec.taints or () if taint.effect in BLOCKING_EFFECTS),
         virtual=any(labels.get(key) == value for key, value in VIRTUAL_LABELS.items()),
+        addresses=tuple(one.address for one in node.status.addresses or () if one.type in OWN_ADDRESSES),
     )
 
 

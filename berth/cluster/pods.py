@@ -53,12 +53,14 @@ class PodRequest:
 
 @dataclass(frozen=True)
 class BoundPod:
-    """A pod, where it runs ('' while it waits), and whether it has ended. created: unix seconds."""
+    """A pod, where it runs ('' while it waits), and whether it has ended. created, bound: unix seconds; where nobody
+    says when it was bound, when it was created."""
 
     request: PodRequest
     node: str = ""
     ended: bool = False
     created: float = 0.0
+    bound: float = 0.0
 
     @property
     def counts(self) -> bool:

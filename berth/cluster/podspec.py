@@ -77,6 +77,15 @@ class PodStatus(msgspec.Struct):
     nominated_node_name: str | None = msgspec.field(default=None, name="nominatedNodeName")
     qos_class: str | None = msgspec.field(default=None, name="qosClass")
     phase: str | None = None
+    conditions: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class PodCondition(msgspec.Struct):
+    """core.PodCondition."""
+
+    type: str = ""
+    status: str = ""
+    since: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"null"), name="lastTransitionTime")
 
 
 class Pod(msgspec.Struct):
@@ -88,6 +97,7 @@ class Pod(msgspec.Struct):
 
 
 pod_decoder = msgspec.json.Decoder(Pod)
+condition_decoder = msgspec.json.Decoder(list[PodCondition] | None)
 
 REMEMBERED_BYTES = 2**16
 """Longer pods are not kept: 8 of them are remembered at a time."""
@@ -109,8 +119,8 @@ def read_pod(body: bytes) -> PodRequest:
 def read_bound_pod(body: bytes | msgspec.Raw) -> BoundPod:
     """The pod of a list or watch, with its node. Raises PodSpecError."""
     pod, request = parsed(body)
-    ended = pod.status.phase in ("Succeeded", "Failed")
-    return BoundPod(request, pod.spec.node_name or "", ended, seconds(pod.metadata.created))
+    ended, created = pod.status.phase in ("Succeeded", "Failed"), seconds(pod.metadata.created)
+    return BoundPod(request, pod.spec.node_name or "", ended, created, scheduled(pod.status.conditions) or created)
 
 
 def parsed(body: bytes | msgspec.Raw) -> tuple[Pod, PodRequest]:
@@ -122,6 +132,15 @@ def parsed(body: bytes | msgspec.Raw) -> tuple[Pod, PodRequest]:
         raise PodSpecError("Pod is not readable") from error
     except quantities.QuantityError as error:
         raise PodSpecError("Pod asks for an unreadable quantity") from error
+
+
+def scheduled(conditions: msgspec.Raw) -> float:
+    """When kube-scheduler bound the pod, unix seconds; 0 where the conditions do not say."""
+    try:
+        found = condition_decoder.decode(conditions) or ()
+    except msgspec.DecodeError:
+        return 0.0
+    return next((seconds(one.since) for one in found if (one.type, one.status) == ("PodScheduled", "True")), 0.0)
 
 
 def seconds(moment: msgspec.Raw) -> float:

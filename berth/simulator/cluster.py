@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from berth.cluster.pods import PodRequest
 from berth.features.capacity import GPU_SLOTS
+from berth.features.ring import UsageRing
 from berth.recordings.load import METRICS, STEP_S, OpenbNode
 from berth.simulator.disturbances import Disturbances, FaultKind, SetLoad
 from berth.simulator.errors import PodDoesNotFitError, UnknownNodeError
 from berth.simulator.load import CPU, MEMORY, Cycle
-from berth.simulator.ring import UsageRing
 from berth.simulator.workloads import Devices, Workloads, as_measured
 
 Floats = NDArray[np.float32]

@@ -11,8 +11,9 @@ from berth.cluster.snapshot import NodeSnapshot
 from berth.features import capacity, history, residuals
 from berth.features.capacity import GPU_SLOTS
 from berth.features.registry import node_feature_names
+from berth.features.scales import DayScales
 from berth.simulator.cluster import ReplayedCluster
-from berth.simulator.load import CPU, DISK, MEMORY, NETWORK, STEPS_A_DAY
+from berth.simulator.load import CPU, DISK, MEMORY, NETWORK
 
 Floats = NDArray[np.float32]
 
@@ -22,8 +23,7 @@ class Observer:
 
     def __init__(self, cluster: ReplayedCluster) -> None:
         self.cluster = cluster
-        self.scales: residuals.ResidualScales | None = None
-        self.scales_day = -1
+        self.scales = DayScales()
 
     def observe(
         self, version: int, published_ms: int, bindings: Mapping[str, int] | None = None, fence: int = 0
@@ -36,16 +36,9 @@ class Observer:
         """float32 [N, history and residual columns]: what is computed from the usage history."""
         usage = self.cluster.history(self.cluster.ring.kept)
         found = [history.history_features(usage, self.cluster.clock)]
-        found.append(residuals.residual_features(usage, self.day_scales(usage)))
+        scales = self.scales.of(usage, self.cluster.step, self.cluster.names)
+        found.append(residuals.residual_features(usage, scales))
         return np.concatenate(found, axis=1)
-
-    def day_scales(self, usage: Floats) -> residuals.ResidualScales:
-        """Scales from the week before today, as training makes them."""
-        day, into_day = divmod(self.cluster.step, STEPS_A_DAY)
-        if self.scales is None or day != self.scales_day:
-            self.scales = residuals.residual_scales(usage[:, : usage.shape[1] - into_day - 1])
-            self.scales_day = day
-        return self.scales
 
 
 def capacity_columns(cluster: ReplayedCluster) -> Floats:

@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from berth.loading import uncollected
 from berth.settings import InvalidSettings
 from services.telemetry.settings import TelemetrySettings
 
@@ -27,9 +28,10 @@ def main() -> int:
 
 def serve(settings: TelemetrySettings) -> None:
     """Serves until a signal ends it."""
-    import uvicorn
+    with uncollected():
+        import uvicorn
 
-    from services.telemetry.app import create_app
+        from services.telemetry.app import create_app
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for ending in (signal.SIGTERM, signal.SIGINT):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,19 +17,46 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from berth.simulator.errors import AlreadyBoundError, SimulatorError, UnknownNodeError, UnknownPodError
 from services.telemetry.control import NotBuiltError, replay_router
-from services.telemetry.errors import FencedOffError, TelemetryError
+from services.telemetry.errors import TelemetryError
 from services.telemetry.loop import Telemetry
 from services.telemetry.metrics import TelemetryMetrics
 from services.telemetry.publish import Publisher, connect
 from services.telemetry.replay import ReplaySource
 from services.telemetry.settings import TelemetrySettings
+from services.telemetry.source import Source
+
+S = TypeVar("S", bound=Source)
+
+WORDS = {
+    "store": "Redis does not take snapshots",
+    "fenced": "another publisher leads",
+    "not-listed": "the API server has not told of nodes and pods yet",
+    "internal": "the last turn failed; see the log",
+}
+"""Why no snapshot is published, for people."""
 
 
 def create_app(settings: TelemetrySettings) -> FastAPI:
-    """The application; the loop starts and ends with it."""
+    """The application over the source that the settings name."""
+    if settings.source == "cluster":
+        from services.telemetry.live.source import LiveSource  # its clients take a second to import
+
+        return application(telemetry_of(settings, LiveSource), settings)
+    replay = telemetry_of(settings, lambda settings, _: ReplaySource.from_settings(settings))
+    app = application(replay, settings)
+    app.include_router(replay_router(replay))
+    return app
+
+
+def telemetry_of(settings: TelemetrySettings, make: Callable[[TelemetrySettings, TelemetryMetrics], S]) -> Telemetry[S]:
+    """Source, publisher and pace."""
     publisher = Publisher(connect(settings.redis_url.get_secret_value(), settings.redis_timeout_s), settings.fence)
-    make_source = partial(ReplaySource.from_settings, settings)
-    telemetry = Telemetry(make_source, publisher, TelemetryMetrics(), settings.interval_s)
+    metrics = TelemetryMetrics()
+    return Telemetry(partial(make, settings, metrics), publisher, metrics, settings.interval_s)
+
+
+def application(telemetry: Telemetry[S], settings: TelemetrySettings) -> FastAPI:
+    """What every source has; the loop starts and ends with it."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -38,16 +65,15 @@ def create_app(settings: TelemetrySettings) -> FastAPI:
         loop.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await loop
-        await publisher.redis.aclose()
+        await telemetry.publisher.redis.aclose()
 
     app = FastAPI(title="Berth telemetry", lifespan=lifespan)
     add_routes(app, telemetry, settings)
     add_error_answers(app)
-    app.include_router(replay_router(telemetry))
     return app
 
 
-def add_routes(app: FastAPI, telemetry: Telemetry[ReplaySource], settings: TelemetrySettings) -> None:
+def add_routes(app: FastAPI, telemetry: Telemetry[S], settings: TelemetrySettings) -> None:
     """Health, metrics, state."""
 
     @app.get("/healthz", response_class=PlainTextResponse)
@@ -56,7 +82,7 @@ def add_routes(app: FastAPI, telemetry: Telemetry[ReplaySource], settings: Telem
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        ready = telemetry.newest is not None
+        ready = telemetry.newest is not None or telemetry.standby
         return JSONResponse({"ready": ready, "degraded": degraded(telemetry)}, 200 if ready else 503)
 
     @app.get("/metrics")
@@ -69,18 +95,13 @@ def add_routes(app: FastAPI, telemetry: Telemetry[ReplaySource], settings: Telem
         return describe(telemetry, settings)
 
 
-def degraded(telemetry: Telemetry[ReplaySource]) -> list[str]:
+def degraded(telemetry: Telemetry[S]) -> list[str]:
     """What keeps telemetry from its work, in words; empty when all is well."""
-    words = {
-        "store": "Redis does not take snapshots",
-        "fenced": "another publisher leads",
-        "internal": "the last turn failed; see the log",
-    }
-    found = [words[telemetry.last_failure]] if telemetry.last_failure else []
-    return found + (["the cluster is being built"] if telemetry.source is None else [])
+    found = [WORDS[telemetry.last_failure]] if telemetry.last_failure else []
+    return found + (telemetry.source.degraded() if telemetry.source else ["the cluster is being built"])
 
 
-def describe(telemetry: Telemetry[ReplaySource], settings: TelemetrySettings) -> dict[str, Any]:
+def describe(telemetry: Telemetry[S], settings: TelemetrySettings) -> dict[str, Any]:
     """/v1/state."""
     newest, age = telemetry.newest, telemetry.age_s()
     return {
@@ -92,11 +113,10 @@ def describe(telemetry: Telemetry[ReplaySource], settings: TelemetrySettings) ->
         "features": len(newest.features) if newest else 0,
         "bindings": len(newest.bindings) if newest else 0,
         "interval_s": settings.interval_s,
-        "steps_per_snapshot": settings.steps_per_snapshot,
-        "seed": settings.seed,
         "paused": telemetry.paused,
+        "standby": telemetry.standby,
         "degraded": degraded(telemetry),
-        "replay": telemetry.source.state() if telemetry.source else None,
+        settings.source: telemetry.source.state() if telemetry.source else None,
     }
 
 
@@ -122,8 +142,7 @@ def add_error_answers(app: FastAPI) -> None:
 
     @app.exception_handler(TelemetryError)
     async def not_published(_: Request, error: TelemetryError) -> JSONResponse:
-        words = "another publisher leads" if isinstance(error, FencedOffError) else "Redis does not take snapshots"
-        return JSONResponse({"error": words}, 503)
+        return JSONResponse({"error": WORDS[error.reason]}, 503)
 
 
 def place(location: tuple[int | str, ...] | list[int | str]) -> str:

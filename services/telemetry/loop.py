@@ -44,6 +44,20 @@ class Telemetry(Generic[S]):
         """Builds the source and publishes until cancelled. Nothing but cancellation ends it."""
         while self.source is None:
             await self.guarded(self.build)
+        follower = asyncio.create_task(self.follow(self.source), name="follower")
+        try:
+            await self.keep_pace()
+        finally:
+            follower.cancel()
+            await asyncio.wait([follower])
+
+    async def follow(self, source: S) -> None:
+        """The source keeps up with what it observes, whatever goes wrong meanwhile."""
+        while True:
+            await self.guarded(source.follow)
+
+    async def keep_pace(self) -> None:
+        """Publish at the start and then every interval, until cancelled."""
         await self.guarded(self.deliver)
         due = time.monotonic()
         while True:
@@ -78,9 +92,17 @@ class Telemetry(Generic[S]):
             for _ in range(steps):
                 await asyncio.to_thread(self.ready_source().advance)
 
+    @property
+    def standby(self) -> bool:
+        """Whether another publishes."""
+        return self.source is not None and self.source.fence() is None
+
     async def deliver(self) -> int:
         """Publishes; tries again for an interval while the store is away, each time with a fresh look at the
-        cluster. Returns the version. Raises TelemetryError."""
+        cluster. Returns the version, 0 while another publishes. Raises TelemetryError."""
+        if self.standby:
+            self.last_failure = ""
+            return 0
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(StoreUnavailableError),
             stop=stop_after_delay(self.interval_s),
@@ -91,12 +113,16 @@ class Telemetry(Generic[S]):
 
     async def publish_once(self) -> int:
         """One attempt; failures are counted. Returns the version. Raises TelemetryError."""
+        source = self.ready_source()
+        self.publisher.fence = source.fence() or 0
         try:
             async with self.lock:
                 snapshot = await self.compute(await self.publisher.next_version())
                 await self.publisher.publish(snapshot)
         except TelemetryError as error:
-            self.fail("fenced" if isinstance(error, FencedOffError) else "store")
+            self.fail(error.reason)
+            if isinstance(error, FencedOffError):
+                await source.outrun(error.fence)
             raise
         self.note(snapshot)
         return snapshot.version

@@ -32,5 +32,18 @@ class TelemetryMetrics:
             "berth_telemetry_snapshot_age_seconds", "Since the last publication; NaN before it", registry=self.registry
         )
         self.nodes = Gauge("berth_telemetry_nodes", "Nodes in the newest snapshot", registry=self.registry)
-        for reason in ("store", "fenced", "internal"):
+        self.source_failures = self.counter(
+            "source_failures", "Questions that API server or Prometheus did not answer", "of", "reason"
+        )
+        self.unreadable = self.counter("unreadable_objects", "Nodes and pods that could not be read", "kind")
+        self.left_out = self.counter("samples_left_out", "Newest values that were of no use", "metric", "reason")
+        self.partial = self.counter("partial_answers", "Answers that Prometheus called incomplete", "metric")
+        self.skew = Gauge(
+            "berth_telemetry_prometheus_clock_ahead_seconds", "Prometheus's clock against ours", registry=self.registry
+        )
+        for reason in ("store", "fenced", "not-listed", "internal"):
             self.failures.labels(reason)
+
+    def counter(self, name: str, what: str, *labels: str) -> Counter:
+        """One of this process's."""
+        return Counter(f"berth_telemetry_{name}", what, labels, registry=self.registry)

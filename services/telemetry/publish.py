@@ -70,10 +70,17 @@ class Publisher:
         except (RedisError, OSError) as error:
             raise StoreUnavailableError("cannot store the snapshot") from error
         if outcome == FENCED:
-            raise FencedOffError(f"a fence above {self.fence} has published")
+            raise FencedOffError(f"a fence above {self.fence} has published", await self.stored_fence())
         if outcome == OUTRUN:
             raise StoreUnavailableError(f"version {snapshot.version} is taken")
         self.newest = snapshot.version
+
+    async def stored_fence(self) -> int:
+        """The highest that has published, 0 where the store does not say."""
+        try:
+            return as_version(await self.redis.get(keys.SNAPSHOT_FENCE))
+        except (RedisError, OSError):
+            return 0
 
     async def run_script(self, snapshot: NodeSnapshot) -> int:
         """The script's outcome: PUBLISHED, FENCED or OUTRUN."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import Any
@@ -20,11 +21,12 @@ class ReplaySource:
     """A `Source`. Binding and releasing take a short lock, so that they need not wait while features are computed;
     what touches usage (advance, loads, faults) the caller keeps apart from `observe`."""
 
-    def __init__(self, cluster: ReplayedCluster, steps: int, binding_window_s: float) -> None:
+    def __init__(self, cluster: ReplayedCluster, steps: int, binding_window_s: float, fence: int = 0) -> None:
         self.cluster = cluster
         self.observer = Observer(cluster)
         self.steps = steps
         self.binding_window_s = binding_window_s
+        self.term = fence
         self.bound: dict[str, tuple[int, float]] = {}
         self.lock = threading.Lock()
 
@@ -32,7 +34,22 @@ class ReplaySource:
     def from_settings(cls, settings: TelemetrySettings) -> ReplaySource:
         """Builds the cluster: seconds of work."""
         cluster = ReplayedCluster.openb(settings.seed, settings.nodes)
-        return cls(cluster, settings.steps_per_snapshot, settings.binding_window_s)
+        return cls(cluster, settings.steps_per_snapshot, settings.binding_window_s, settings.fence)
+
+    async def follow(self) -> None:
+        """Nothing comes by itself."""
+        await asyncio.Event().wait()
+
+    def fence(self) -> int:
+        """As the settings say."""
+        return self.term
+
+    async def outrun(self, fence: int) -> None:
+        """Another publisher leads; only settings change that."""
+
+    def degraded(self) -> list[str]:
+        """Nothing that could go wrong."""
+        return []
 
     def advance(self) -> None:
         """Moves the recording on."""

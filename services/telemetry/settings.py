@@ -2,11 +2,67 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from berth.settings import ProcessSettings, settings_config
+from berth.settings import Group, ProcessSettings, settings_config
+
+REAL = 'device!~"lo|veth.*|cali.*|cni.*|docker.*|flannel.*|lxc.*|nodelocaldns|kube-ipvs0"'
+BY = "by (node, nodename, instance)"
+
+
+class Queries(Group):
+    """PromQL by metric, each by a label that names the node; `$window` stands for the look-back of rates. The defaults
+    are node-exporter's names."""
+
+    cpu: str = Field(
+        f'sum {BY} (rate(node_cpu_seconds_total{{mode!~"idle|iowait|steal"}}[$window]))',
+        description="PromQL: cores in use",
+    )
+    memory: str = Field(
+        f"max {BY} (node_memory_MemTotal_bytes - node_memory_MemAvailable_bytes)", description="PromQL: bytes in use"
+    )
+    disk: str = Field(
+        f"sum {BY} (rate(node_disk_read_bytes_total[$window]))"
+        f" + sum {BY} (rate(node_disk_written_bytes_total[$window]))",
+        description="PromQL: bytes a second read and written",
+    )
+    network: str = Field(
+        f"sum {BY} (rate(node_network_receive_bytes_total{{{REAL}}}[$window]))"
+        f" + sum {BY} (rate(node_network_transmit_bytes_total{{{REAL}}}[$window]))",
+        description="PromQL: bytes a second received and sent",
+    )
+
+    def of(self, metric: str, window_s: int) -> str:
+        """A metric's query with its look-back."""
+        return str(getattr(self, metric)).replace("$window", f"{window_s}s")
+
+
+class PrometheusSettings(Group):
+    """Where usage comes from."""
+
+    url: str = Field("", description="base URL; empty: nothing is known of usage", pattern="^(https?://.+)?$")
+    interval_s: float = Field(30.0, ge=0.5, le=600.0, description="between two looks at the newest values, s")
+    timeout_s: float = Field(10.0, ge=0.1, le=120.0, description="longest wait for one answer, s")
+    window_s: int = Field(
+        300, ge=10, le=3600, description="look-back of the newest rates, s; at least four scrapes, 300 as trained"
+    )
+    oldest_s: float = Field(300.0, ge=10.0, le=86400.0, description="an older value counts as missing, s")
+    token_file: Path | None = Field(None, description="file with a bearer token, read for each question")
+    username: str = Field("", description="for basic authentication")
+    password: SecretStr = Field(SecretStr(""), description="for basic authentication")
+    ca: Path | None = Field(None, description="file with the authority that signed its certificate")
+    queries: Queries = Field(Queries(), description="what is asked for")
+
+
+class LeaseSettings(Group):
+    """Which of several publishers publishes; needs the right to get, create and patch the Lease."""
+
+    name: str = Field("", description="of the Lease; empty: there is one publisher, with the number `fence`")
+    namespace: str = Field("berth", description="of the Lease")
+    duration_s: int = Field(10, ge=2, le=300, description="another takes over this long after the last renewal, s")
 
 
 class TelemetrySettings(ProcessSettings):
@@ -21,10 +77,17 @@ class TelemetrySettings(ProcessSettings):
         SecretStr("redis://127.0.0.1:6379/0"), description="redis://, rediss:// or unix:// URL of the shared store"
     )
     redis_timeout_s: float = Field(2.0, ge=0.05, le=30.0, description="longest wait for one command, s")
-    source: Literal["replay"] = Field("replay", description="`replay`: recorded nodes and load")
+    source: Literal["replay", "cluster"] = Field(
+        "replay", description="`replay`: recorded nodes and load; `cluster`: an API server and Prometheus"
+    )
     interval_s: float = Field(15.0, ge=0.05, le=600.0, description="real time between snapshots, s")
     steps_per_snapshot: int = Field(1, ge=1, le=288, description="5-minute steps of the recording each snapshot passes")
     seed: int = Field(1, ge=0, le=2**31 - 1, description="of the replayed cluster: filling, loads, start")
     nodes: int = Field(1523, ge=1, le=20000, description="replayed nodes; the trace's 1,523 are sampled or repeated")
     binding_window_s: float = Field(120.0, ge=1.0, le=3600.0, description="how long a snapshot names a bound pod, s")
     fence: int = Field(0, ge=0, description="number of this publisher's term; a higher one in the store refuses it")
+    kubeconfig: Path | None = Field(
+        None, description="of the cluster; without one, the service account of the pod that this runs in"
+    )
+    lease: LeaseSettings = Field(LeaseSettings(), description="one publisher of several")
+    prometheus: PrometheusSettings = Field(PrometheusSettings(), description="where usage comes from")

@@ -1,19 +1,39 @@
-"""What any source of observations gives: a replayed cluster here, an API server and Prometheus later."""
+"""What any source of observations gives: a replayed cluster, or an API server and Prometheus."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from berth.cluster.snapshot import NodeSnapshot
 
 
 class Source(Protocol):
-    """Called from a worker thread, one call at a time."""
+    """`advance` and `observe` are called from a worker thread, one call at a time; the others on the event loop."""
+
+    async def follow(self) -> None:
+        """Keep up with what is observed, until cancelled."""
+        ...
 
     def advance(self) -> None:
         """Takes in what has happened since the last call."""
         ...
 
     def observe(self, version: int, fence: int) -> NodeSnapshot:
-        """The cluster as it is now."""
+        """The cluster as it is now. Raises TelemetryError."""
+        ...
+
+    def fence(self) -> int | None:
+        """Number of this publisher's term; None while another publishes."""
+        ...
+
+    async def outrun(self, fence: int) -> None:
+        """The store has seen this higher fence."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What it knows, for /v1/state."""
+        ...
+
+    def degraded(self) -> list[str]:
+        """What keeps it from its work, in words for people."""
         ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -98,6 +99,21 @@ class ControlPlane:
         self._keep(self.start("etcd", *as_flags(flags)))
 
     def _start_api_server(self) -> None:
+        self.api_server = self._keep(self._api_server_process())
+        self.api_server.wait(self.credentials.authority_key.exists, "kube-apiserver")  # after the whole certificate
+        self.api = Api(self.port, self.credentials.authority, self.credentials.token)
+        self.running.callback(self.api.close)
+        self.api_server.wait(self.answers, "kube-apiserver")
+
+    def restart_api_server(self, away_s: float = 0.0) -> None:
+        """Kill it, and start it again after a while; returns when it is ready."""
+        self.api_server.popen.kill()
+        self.api_server.popen.wait()
+        time.sleep(away_s)
+        self.api_server = self._keep(self._api_server_process())
+        self.api_server.wait(self.answers, "kube-apiserver")
+
+    def _api_server_process(self) -> LabProcess:
         key = str(self.credentials.service_accounts)
         flags = {
             "etcd-servers": f"http://127.0.0.1:{self.etcd_port}",
@@ -117,11 +133,7 @@ class ControlPlane:
             "max-mutating-requests-inflight": "1000",
             "delete-collection-workers": "32",  # one by one, thousands of pods take long
         }
-        server = self._keep(self.start("kube-apiserver", *as_flags(flags)))
-        server.wait(self.credentials.authority_key.exists, "kube-apiserver")  # written after the whole certificate
-        self.api = Api(self.port, self.credentials.authority, self.credentials.token)
-        self.running.callback(self.api.close)
-        server.wait(self.answers, "kube-apiserver")
+        return self.start("kube-apiserver", *as_flags(flags))
 
     def answers(self) -> bool:
         """Whether the API server is ready and its default namespace is there."""

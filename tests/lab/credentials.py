@@ -1,4 +1,4 @@
-"""Who may talk to the lab's API server: a token, a key for service accounts, and the kubeconfig that holds them."""
+"""Who may talk to the lab's API server: tokens, a key for service accounts, and kubeconfigs that hold them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-ADMIN = "lab-admin"
+ADMIN, PLAIN = "lab-admin", "lab-plain"
+"""Users: who may do everything, and who may do what roles say."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +20,18 @@ class Credentials:
 
     folder: Path
     token: str
+    plain_token: str
 
     @classmethod
     def make(cls, folder: Path) -> Credentials:
         """New ones; files are readable by their owner alone."""
         folder.mkdir(parents=True, exist_ok=True)
-        made = cls(folder, secrets.token_hex(16))
+        made = cls(folder, secrets.token_hex(16), secrets.token_hex(16))
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         form = serialization.PrivateFormat.PKCS8
         pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
         private(made.service_accounts, pem.decode())
-        private(made.tokens, f'{made.token},{ADMIN},{ADMIN},"system:masters"\n')
+        private(made.tokens, f'{made.token},{ADMIN},{ADMIN},"system:masters"\n{made.plain_token},{PLAIN},{PLAIN}\n')
         return made
 
     @property
@@ -52,16 +54,17 @@ class Credentials:
         """The key of that certificate."""
         return self.folder / "apiserver.key"
 
-    def kubeconfig(self, port: int) -> Path:
-        """Written for the API server on this port."""
+    def kubeconfig(self, port: int, user: str = ADMIN) -> Path:
+        """Written for the API server on this port and a user."""
         cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(self.authority)}
-        path = self.folder / "kubeconfig"
+        path = self.folder / ("kubeconfig" if user == ADMIN else f"kubeconfig-{user}")
+        token = self.token if user == ADMIN else self.plain_token
         named = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "lab", "cluster": cluster}],
-            "users": [{"name": ADMIN, "user": {"token": self.token}}],
-            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": ADMIN}}],
+            "users": [{"name": user, "user": {"token": token}}],
+            "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": user}}],
             "current-context": "lab",
         }
         private(path, json.dumps(named, indent=1) + "\n")

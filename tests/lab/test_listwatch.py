@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from services.telemetry import listwatch
-from services.telemetry.copies import Copies
-from services.telemetry.kube_api import KubeApi, KubeApiError
-from services.telemetry.listwatch import Copy, ListWatch
+from services.telemetry.live import listwatch
+from services.telemetry.live.copies import Copies
+from services.telemetry.live.kube_api import KubeApi, KubeApiError
+from services.telemetry.live.listwatch import Copy, ListWatch
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import node, pod
 

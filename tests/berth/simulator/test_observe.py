@@ -6,6 +6,8 @@ import pytest
 from berth.cluster.pods import PodRequest
 from berth.cluster.snapshot import decode, encode
 from berth.features.registry import node_feature_names
+from berth.features.residuals import ResidualScales
+from berth.features.scales import DayScales
 from berth.simulator.cluster import ReplayedCluster
 from berth.simulator.load import STEPS_A_DAY
 from berth.simulator.observe import Observer
@@ -62,13 +64,19 @@ def test_usage_columns_are_the_newest_means(cluster: ReplayedCluster) -> None:
 def test_scales_are_made_once_a_day(cluster: ReplayedCluster) -> None:
     observer = Observer(cluster)
     observer.observe(1, 0)
-    first = observer.scales
+    first = observer.scales.scales
     cluster.advance(STEPS_A_DAY - 1 - cluster.step % STEPS_A_DAY)
     observer.observe(2, 0)
-    assert observer.scales is first
+    assert observer.scales.scales is first
     cluster.advance()
     observer.observe(3, 0)
-    assert observer.scales is not first
+    assert observer.scales.scales is not first
+
+
+def scales_of(observer: Observer) -> ResidualScales:
+    """Of its cluster now."""
+    cluster = observer.cluster
+    return observer.scales.of(cluster.history(), cluster.step, cluster.names)
 
 
 def test_scales_do_not_know_today(cluster: ReplayedCluster) -> None:
@@ -76,9 +84,9 @@ def test_scales_do_not_know_today(cluster: ReplayedCluster) -> None:
     plain, disturbed = Observer(cluster), Observer(copy.deepcopy(cluster))
     today = cluster.step % STEPS_A_DAY + 1
     disturbed.cluster.history(today)[:] = 0.5
-    first, second = (observer.day_scales(observer.cluster.history()) for observer in (plain, disturbed))
+    first, second = scales_of(plain), scales_of(disturbed)
     for before, after in zip(vars(first).values(), vars(second).values(), strict=True):
         np.testing.assert_array_equal(before, after)
     disturbed.cluster.history(today + 60)[:] = -1.0
-    disturbed.scales = None
-    assert not np.array_equal(first.low, disturbed.day_scales(disturbed.cluster.history()).low)
+    disturbed.scales = DayScales()
+    assert not np.array_equal(first.low, scales_of(disturbed).low)

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -17,15 +18,16 @@ from typing import Any
 class RunningTelemetry:
     """Starts with the block and ends with it; `status` is the exit status then."""
 
-    def __init__(self, redis_url: str, port: int, interval_s: float, nodes: int = 40) -> None:
+    def __init__(self, redis_url: str, port: int, interval_s: float, settings: Mapping[str, object] = {}) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         fields = {
             "redis_url": redis_url,
             "port": port,
             "interval_s": interval_s,
-            "nodes": nodes,
+            "nodes": 40,
             "redis_timeout_s": 0.5,
+            **settings,
         }
         self.environment = {f"BERTH_TELEMETRY__{name.upper()}": str(value) for name, value in fields.items()}
         self.status: int | None = None

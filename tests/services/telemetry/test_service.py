@@ -140,7 +140,7 @@ def test_a_pod_is_bound_once(telemetry: RunningTelemetry) -> None:
 def test_the_loop_survives_the_store(valkey: ValkeyServer) -> None:
     """Down at the start, back, lost with all data, back: versions rise and no restart is needed."""
     port = free_port()
-    running = RunningTelemetry(f"redis://127.0.0.1:{port}/0", free_port(), interval_s=0.2, nodes=20)
+    running = RunningTelemetry(f"redis://127.0.0.1:{port}/0", free_port(), interval_s=0.2)
     with running:
         answer = running.wait_for("/readyz", 503)
         assert answer["ready"] is False

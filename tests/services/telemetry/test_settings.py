@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from berth.settings import InvalidSettings
 from services.telemetry.settings import TelemetrySettings
@@ -20,7 +19,18 @@ def test_the_password_in_the_url_is_not_shown(monkeypatch: pytest.MonkeyPatch) -
     assert "hunter2" not in repr(TelemetrySettings.load())
 
 
-@pytest.mark.parametrize("field", ["nodes: 0", "interval_s: 0", "source: cluster", "port: 70000", "node: 3"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "nodes: 0",
+        "interval_s: 0",
+        "source: clusters",
+        "prometheus: {url: 'ftp://x'}",
+        "prometheus: {queries: {gpu: x}}",
+        "port: 70000",
+        "node: 3",
+    ],
+)
 def test_bad_values_are_refused_with_the_field_name(tmp_path: Path, field: str) -> None:
     file = tmp_path / "berth.yaml"
     file.write_text(f"telemetry: {{{field}}}\n")
@@ -32,8 +42,10 @@ def test_every_field_says_what_it_is() -> None:
     assert all(field.description for field in TelemetrySettings.model_fields.values())
 
 
-def test_the_readme_has_every_field_with_its_default() -> None:
-    readme = (Path(__file__).parents[3] / "services" / "telemetry" / "README.md").read_text("utf-8")
-    for name, field in TelemetrySettings.model_fields.items():
-        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
-        assert f"| `{name}` | {default} | {field.description} |" in readme
+def test_a_query_that_is_given_replaces_one_and_leaves_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "berth.yaml"
+    file.write_text("telemetry: {prometheus: {url: 'http://127.0.0.1:9090', queries: {cpu: 'sum by (node) (x)'}}}\n")
+    loaded = TelemetrySettings.load(file).prometheus
+    assert loaded.queries.cpu == "sum by (node) (x)"
+    assert loaded.queries.of("disk", 60).count("[60s]") == 2
+    assert "node_memory_MemTotal_bytes" in loaded.queries.memory

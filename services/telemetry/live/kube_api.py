@@ -16,6 +16,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
 CONNECT_S = 5.0
+MERGE_PATCH = "application/merge-patch+json"
 SILENCE_S = 120.0
 """A watch that says nothing for so long is dead: with bookmarks a living one says something every minute."""
 LONGEST_LINE = 64 * 2**20
@@ -52,13 +53,19 @@ class KubeApi:
 
     async def get(self, path: str, query: Mapping[str, str]) -> bytes:
         """The body of an answer. Raises KubeApiError."""
-        async with self._asked(path, query, aiohttp.ClientTimeout(total=60.0, connect=CONNECT_S)) as answer:
+        async with self._asked("GET", path, query, aiohttp.ClientTimeout(total=60.0, connect=CONNECT_S)) as answer:
+            return await answer.read()
+
+    async def send(self, method: str, path: str, body: object) -> bytes:
+        """The answer to an object that is created (POST) or changed in part (PATCH). Raises KubeApiError."""
+        patience = aiohttp.ClientTimeout(total=CONNECT_S, connect=CONNECT_S)
+        async with self._asked(method, path, {}, patience, body) as answer:
             return await answer.read()
 
     async def lines(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         """The lines of an answer as they come, until the server ends it. Raises KubeApiError."""
         patience = aiohttp.ClientTimeout(total=None, connect=CONNECT_S, sock_read=SILENCE_S)
-        async with self._asked(path, query, patience) as answer:
+        async with self._asked("GET", path, query, patience) as answer:
             rest = bytearray()
             async for chunk in answer.content.iter_any():
                 rest += chunk
@@ -72,16 +79,22 @@ class KubeApi:
 
     @contextlib.asynccontextmanager
     async def _asked(
-        self, path: str, query: Mapping[str, str], patience: aiohttp.ClientTimeout
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        patience: aiohttp.ClientTimeout,
+        body: object = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """An answer with status 200; given back at the end."""
-        method, url, headers, *_ = await self.client.param_serialize(
-            "GET", path, query_params=list(query.items()), auth_settings=["BearerToken"]
-        )
+        """An answer with status 200 or 201; given back at the end."""
+        method, url, headers, sent, *_ = await self.client.param_serialize(
+            method, path, query_params=list(query.items()), auth_settings=["BearerToken"],
+            header_params={"Content-Type": MERGE_PATCH} if method == "PATCH" else {}, body=body,
+        )  # fmt: skip
         try:
-            wrapped: Any = await self.client.rest_client.request(method, url, headers, _request_timeout=patience)
+            wrapped: Any = await self.client.rest_client.request(method, url, headers, sent, _request_timeout=patience)
             async with wrapped.response as answer:
-                if answer.status != 200:
+                if answer.status not in (200, 201):
                     raise KubeApiError(answer.status, f"{path}: status {answer.status}")
                 yield answer
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

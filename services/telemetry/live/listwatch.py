@@ -18,7 +18,7 @@ import msgspec
 from prometheus_client import Counter
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
-from services.telemetry.kube_api import KubeApi, KubeApiError
+from services.telemetry.live.kube_api import KubeApi, KubeApiError
 
 T = TypeVar("T")
 
@@ -84,7 +84,8 @@ class Copy(Protocol):
 @dataclass
 class ListWatch:
     """One kind of object, by its path. query: selectors. synced: the first list is in. version: how far the copy is.
-    failures: counted by path and reason. heard_at: monotonic seconds of the last word from the API server."""
+    failures: counted by path and reason. heard_at: monotonic seconds of the last word from the API server. failing: why
+    there is none, '' while all is well."""
 
     api: KubeApi
     path: str
@@ -93,7 +94,8 @@ class ListWatch:
     query: Mapping[str, str] = field(default_factory=dict)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
     version: str = ""
-    heard_at: float = float("-inf")
+    heard_at: float | None = None
+    failing: str = ""
 
     async def run(self) -> None:
         """Follow until cancelled; the API server may be away for as long as it likes."""
@@ -130,7 +132,7 @@ class ListWatch:
         except KubeApiError as error:
             self.failed(error)
             raise
-        self.heard_at = time.monotonic()
+        self.heard()
         return body
 
     async def follow(self) -> None:
@@ -153,7 +155,8 @@ class ListWatch:
         asked |= {"timeoutSeconds": str(random.randint(*WATCH_S)), **self.query}
         heard = False
         async for line in self.api.lines(self.path, asked):
-            self.heard_at, heard = time.monotonic(), True
+            self.heard()
+            heard = True
             self.take(self.read(events, line))
         return heard
 
@@ -178,7 +181,18 @@ class ListWatch:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise KubeApiError(0, f"{self.path}: unreadable") from error
 
+    def heard(self) -> None:
+        """The API server has said something."""
+        self.heard_at, self.failing = time.monotonic(), ""
+
+    def silent_s(self) -> float | None:
+        """Seconds since its last word; None before the first."""
+        return None if self.heard_at is None else time.monotonic() - self.heard_at
+
     def failed(self, error: KubeApiError) -> None:
-        """Count; the log gets one line a failure."""
-        self.failures.labels(self.path, str(error.status or "unreachable")).inc()
-        log.warning("%s", error)
+        """Count; the log gets a line where the reason is new."""
+        reason = str(error.status or "unreachable")
+        self.failures.labels(self.path, reason).inc()
+        if reason != self.failing:
+            log.warning("%s", error)
+        self.failing = reason

@@ -1,0 +1,1 @@
+"""A real cluster as a source: its API server and its Prometheus."""

@@ -1,0 +1,1 @@
+"""A real Prometheus, and exporters for it to scrape."""
