@@ -34,6 +34,8 @@ def prometheus() -> Path:
 def fetch() -> None:
     """Download and unpack, in folders of our own: the machine's package state is not touched. Raises FetchError."""
     print("fetching Prometheus, 19 MB", file=sys.stderr, flush=True)
+    if not shutil.which("apt-get"):
+        raise FetchError("this machine has no apt-get")
     package = downloaded() or downloaded(refresh=True)
     if package is None:
         raise FetchError("apt-get has no package 'prometheus', and its lists could not be refreshed")

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.lab.ports import free_port, listens
 from tests.lab.process import LabProcess
-from tests.prometheus.program import prometheus
+from tests.prometheus.program import FetchError, prometheus
 
 
 class Scraped:
@@ -87,7 +88,11 @@ def scraped(
     every: str = "1s",
     history: Callable[[Path], None] = lambda _: None,
 ) -> Iterator[Scraped]:
-    """Started and ended."""
+    """Started and ended. The test is skipped, with the reason, where Prometheus cannot be had."""
+    try:
+        prometheus()
+    except FetchError as error:
+        pytest.skip(f"no Prometheus: {error}")
     running = Scraped(folder, nodes, label, every, history)
     try:
         yield running
