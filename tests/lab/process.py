@@ -54,6 +54,13 @@ class LabProcess:
         """A signal."""
         self.popen.send_signal(number)
 
+    def stop(self) -> None:
+        """SIGSTOP; returns when no thread of it runs any more, which on a busy machine takes its turn."""
+        self.send(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self.pid}/task")
+        while any(state(task) not in "Tt" for task in tasks.iterdir()):
+            time.sleep(0.005)
+
     def wait(self, ready: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
         """Return when `ready` says something true; OSErrors count as not yet. Raises LabError."""
         end = time.monotonic() + timeout_s
@@ -94,3 +101,11 @@ class LabProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def state(task: Path) -> str:
+    """A thread's, as proc(5) names it; stopped for one that has ended."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "T"

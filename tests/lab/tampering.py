@@ -1,4 +1,4 @@
-"""A server before the extender that spoils its answers when it is told to: slow, silent, failing."""
+"""A server before another that spoils its answers when it is told to: slow, silent, failing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Tampering:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                status, content = outer.answer(self.path, body)
+                status, content = outer.answer(self.path, body, self.headers["Content-Type"])
                 head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\n\r\n"
                 try:
                     self.wfile.write(head.encode() + content)
@@ -45,7 +45,7 @@ class Tampering:
         """Into a mode."""
         self.mode = mode
 
-    def answer(self, path: str, body: bytes) -> tuple[int, bytes]:
+    def answer(self, path: str, body: bytes, kind: str) -> tuple[int, bytes]:
         """Status and body, in the mode of the moment."""
         mode = self.mode
         if mode == "answers 500":
@@ -56,13 +56,13 @@ class Tampering:
             self.closing.wait(SLOW_S)
         while mode == "black hole" and self.mode == mode and not self.closing.is_set():
             time.sleep(0.05)
-        return self.forward(path, body)
+        return self.forward(path, body, kind)
 
-    def forward(self, path: str, body: bytes) -> tuple[int, bytes]:
-        """The extender's own answer, over a connection of its own."""
+    def forward(self, path: str, body: bytes, kind: str) -> tuple[int, bytes]:
+        """The server's own answer, over a connection of its own. kind: the body's content type."""
         connection = http.client.HTTPConnection("127.0.0.1", self.upstream, timeout=5.0)
         try:
-            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            connection.request("POST", path, body, {"Content-Type": kind})
             reply = connection.getresponse()
             return reply.status, reply.read()
         except (OSError, http.client.HTTPException):

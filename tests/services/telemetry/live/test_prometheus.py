@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import signal
 import time
 from collections.abc import Iterator
@@ -54,18 +53,14 @@ async def read(server: Scraped, usage: Usage) -> None:
 
 
 async def test_what_exporters_tell_arrives_in_cores_and_bytes(running: Scraped) -> None:
+    told = np.array([[6.0, 0.5], [24 * GIB, 2 * GIB], [5e6, 0.0], [2e6, 0.0]])  # loopback is not counted
     usage, end, found = Usage(), time.monotonic() + SOON_S, np.full((4, 3), np.nan)
-    while not (abs(found[0, 0] - 6.0) < 0.05 and abs(found[3, 0] - 2e6) < 4e4):
+    while not np.allclose(found[:, :2], told, rtol=0.03):  # rates settle; a late scrape bends them for some seconds
         assert time.monotonic() < end, found
         await asyncio.sleep(0.5)
         await read(running, usage)
         found = usage.values(NODES, time.time() - 60.0)
-    cpu, memory, disk, network = found.tolist()
-    assert cpu[:2] == pytest.approx([6.0, 0.5], rel=0.03)
-    assert memory[:2] == pytest.approx([24 * GIB, 2 * GIB])
-    assert disk[0] == pytest.approx(5e6, rel=0.03)
-    assert network[0] == pytest.approx(2e6, rel=0.03)  # loopback is not counted
-    assert all(math.isnan(values[2]) for values in (cpu, memory, disk, network))  # missing, not zero
+    assert np.isnan(found[:, 2]).all()  # missing, not zero
 
 
 async def test_a_server_that_hangs_refuses_or_is_gone_is_told_apart(running: Scraped) -> None:
@@ -73,7 +68,7 @@ async def test_a_server_that_hangs_refuses_or_is_gone_is_told_apart(running: Scr
     with pytest.raises(PrometheusError) as refused:
         await api.newest("no such ( query")
     assert refused.value.reason == "refused"
-    running.server.send(signal.SIGSTOP)
+    running.server.stop()
     try:
         with pytest.raises(PrometheusError) as hung:
             await api.newest("up")
@@ -107,7 +102,7 @@ async def test_a_reader_goes_on_by_itself_when_the_server_is_back(running: Scrap
     task = asyncio.create_task(reader.run())
     try:
         await soon(lambda: len(reader.answers) >= 2 * len(METRICS) and not reader.failing)
-        running.server.send(signal.SIGSTOP)
+        running.server.stop()
         await soon(lambda: set(reader.failing.values()) == {"timeout"} and len(reader.failing) == len(METRICS))
         running.server.send(signal.SIGCONT)
         await soon(lambda: not reader.failing)
