@@ -63,9 +63,11 @@ class KubeApi:
             return await answer.read()
 
     async def lines(self, path: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
-        """The lines of an answer as they come, until the server ends it. Raises KubeApiError."""
+        """The lines of an answer as they come, until the server ends it. An empty one tells that the answer has begun:
+        on a quiet cluster the first word comes a minute later. Raises KubeApiError."""
         patience = aiohttp.ClientTimeout(total=None, connect=CONNECT_S, sock_read=SILENCE_S)
         async with self._asked("GET", path, query, patience) as answer:
+            yield b""
             rest = bytearray()
             async for chunk in answer.content.iter_any():
                 rest += chunk

@@ -156,8 +156,9 @@ class ListWatch:
         heard = False
         async for line in self.api.lines(self.path, asked):
             self.heard()
-            heard = True
-            self.take(self.read(events, line))
+            if line:
+                heard = True
+                self.take(self.read(events, line))
         return heard
 
     def take(self, event: Event) -> None:
