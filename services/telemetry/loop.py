@@ -100,9 +100,6 @@ class Telemetry(Generic[S]):
     async def deliver(self) -> int:
         """Publishes; tries again for an interval while the store is away, each time with a fresh look at the
         cluster. Returns the version, 0 while another publishes. Raises TelemetryError."""
-        if self.standby:
-            self.last_failure = ""
-            return 0
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(StoreUnavailableError),
             stop=stop_after_delay(self.interval_s),
@@ -112,9 +109,14 @@ class Telemetry(Generic[S]):
         return await attempts(self.publish_once)
 
     async def publish_once(self) -> int:
-        """One attempt; failures are counted. Returns the version. Raises TelemetryError."""
+        """One attempt; failures are counted. Returns the version, 0 while another publishes: asked before each attempt,
+        as a term may end while the store is away. Raises TelemetryError."""
         source = self.ready_source()
-        self.publisher.fence = source.fence() or 0
+        fence = source.fence()
+        if fence is None:
+            self.last_failure = ""
+            return 0
+        self.publisher.fence = fence
         try:
             async with self.lock:
                 snapshot = await self.compute(await self.publisher.next_version())
