@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import ssl
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -133,6 +134,19 @@ def until(check: Any, timeout_s: float = 15.0, pause_s: float = 0.05) -> Any:
     return value
 
 
+async def soon(holds: Callable[[], object], timeout_s: float = 20.0) -> None:
+    """The same on an event loop that has other work."""
+    end = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < end, f"not within {timeout_s} s"
+        await asyncio.sleep(0.05)
+
+
+def version_of(caller: Caller) -> int:
+    """The snapshot that an extender uses, 0 for none."""
+    return int((caller.get("/v1/state")["snapshot"] or {"version": 0})["version"])
+
+
 class Replay:
     """A running mesh with the switches that tests turn: snapshots, loads, faults, the override."""
 
@@ -167,7 +181,7 @@ class Replay:
 
     def version(self) -> int:
         """The version that the extender uses, 0 without one."""
-        return int((self.caller.get("/v1/state")["snapshot"] or {"version": 0})["version"])
+        return version_of(self.caller)
 
     @contextmanager
     def override(self, **fields: object) -> Iterator[None]:

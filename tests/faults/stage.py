@@ -24,7 +24,7 @@ from berth.simulator.scheduling import default_scores
 from cli.ports import free_ports
 from cli.processes import ROOT
 from cli.supervisor import Mesh
-from tests.calls import MODELS, SCORED, Caller, Replay, pod, scores_of, until, variable
+from tests.calls import MODELS, SCORED, Caller, Replay, pod, scores_of, until, variable, version_of
 from tests.mesh import variables
 
 LIMIT_MS = 100.0
@@ -123,11 +123,6 @@ def send(
     run.counted = Counter({step: int(n - counted.get(step, 0)) for step, n in fallbacks(caller).items()})
     RUNS.append(run)
     return run
-
-
-def version_of(caller: Caller) -> int:
-    """The snapshot that an extender uses, 0 for none."""
-    return int((caller.get("/v1/state")["snapshot"] or {"version": 0})["version"])
 
 
 def fallbacks(caller: Caller) -> dict[str, float]:

