@@ -1,0 +1,1 @@
+"""What was: usage, and later kinds of rows, as Parquet by day."""

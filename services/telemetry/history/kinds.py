@@ -1,0 +1,43 @@
+"""Kinds of rows that history keeps, each with its columns and what tells two rows apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+METRICS = ("cpu", "memory", "disk", "network")
+"""Cores, bytes, and bytes a second twice; null where nobody told."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Rows with the same values of `keys` are one row, told more than once. Every kind has `at`, UTC."""
+
+    name: str
+    schema: pa.Schema
+    keys: tuple[str, ...]
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Columns that are no keys."""
+        return tuple(name for name in self.schema.names if name not in self.keys)
+
+
+AT = pa.field("at", pa.timestamp("ms", tz="UTC"), nullable=False)
+NODE = pa.field("node", pa.string(), nullable=False)
+
+USAGE = Kind(
+    "usage",
+    pa.schema(
+        [
+            AT,
+            NODE,
+            *(pa.field(metric, pa.float32()) for metric in METRICS),
+            # Cores and bytes that the node has, and which series told each metric.
+            *(pa.field(f"{metric}_capacity", pa.float32()) for metric in ("cpu", "memory")),
+            *(pa.field(f"{metric}_from", pa.string()) for metric in METRICS),
+        ]
+    ),
+    ("node", "at"),
+)
