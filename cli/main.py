@@ -13,6 +13,7 @@ from cli.errors import CliError
 from cli.evaluate import evaluate
 from cli.explain import explain
 from cli.features import features
+from cli.history.command import history_app
 from cli.mode import mode
 from cli.report import report
 from cli.train import train
@@ -36,6 +37,8 @@ HELP = """Learned placement for Kubernetes: an HTTP scheduler extender that asks
   berth mode shadow --for 2h     [dim]score and record, decide nothing[/dim]
 
   berth report                   [dim]how recent decisions came about[/dim]
+
+  berth history quality          [dim]what is missing or wrong in what telemetry has kept[/dim]
 """
 
 COMMANDS = (demo, up, explain, report, config, features, mode, train, evaluate, version)
@@ -48,6 +51,7 @@ def create_app() -> typer.Typer:
     )
     for command in COMMANDS:
         app.command()(command)
+    app.add_typer(history_app(), name="history")
     return app
 
 

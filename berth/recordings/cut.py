@@ -4,6 +4,7 @@ SOURCE holds the published files as `README.md` beside this module lists them. W
 
 * bitbrains: 70 machines on a common 5-minute grid, July to September 2013; CPU and memory as a
   share of what was provisioned, disk and network as log1p of KB/s (read + write, in + out).
+* bitbrains week: the same machines from 5 to 11 August, as recorded: neither rounded nor in logarithms.
 * asd, smd: labelled server metrics in [0, 1]; smd averaged to 5 minutes.
 * openb: nodes and pod lists, unchanged but for the columns that Berth does not use.
 
@@ -28,6 +29,10 @@ MEMORY_SCALE = 1500
 """Steps of 0.07 %: a file stays under 2 MB."""
 LOG_SCALE = 20
 """log1p of KB/s in steps of 0.05: 5 % of the rate."""
+
+WEEK_FROM = 1_375_660_800
+"""5 August 2013: a week without the recording's own outages."""
+WEEK_STEPS = 7 * 288
 
 HERE = Path(__file__).parent
 
@@ -67,6 +72,14 @@ def cut_bitbrains(source: Path) -> None:
             start=np.int64(start),
             scale=np.int64(scale),
         )
+    raw = (metrics["cpu"][0], metrics["memory"][0], disk, network)
+    week = np.full((len(raw), len(machines), WEEK_STEPS), np.nan, dtype=np.float32)
+    inside = (slot >= (first := (WEEK_FROM - start) // STEP_S)) & (slot < first + WEEK_STEPS)
+    for plane, series in enumerate(raw):
+        week[plane, row[inside], slot[inside] - first] = series.to_numpy()[inside]
+    np.savez_compressed(
+        HERE / "bitbrains" / "week.npz", values=week, machine=machines.astype(np.int16), start=np.int64(WEEK_FROM)
+    )
 
 
 def cut_asd(source: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -41,6 +43,15 @@ class TelemetryMetrics:
         self.skew = Gauge(
             "berth_telemetry_prometheus_clock_ahead_seconds", "Prometheus's clock against ours", registry=self.registry
         )
+        self.history_rows = self.counter("history_rows", "Rows written to history")
+        self.history_lost = self.counter("history_rows_lost", "Rows given up as history could not be written")
+        self.history_failures = self.counter("history_failures", "Attempts to write history that failed", "reason")
+        self.history_age = Gauge(
+            "berth_telemetry_history_age_seconds",
+            "Since rows were last written to history; NaN before",
+            registry=self.registry,
+        )
+        self.history_age.set(math.nan)
         for reason in ("store", "fenced", "not-listed", "internal"):
             self.failures.labels(reason)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from berth.settings import Group, ProcessSettings, settings_config
 
@@ -65,6 +65,36 @@ class LeaseSettings(Group):
     duration_s: int = Field(10, ge=2, le=300, description="another takes over this long after the last renewal, s")
 
 
+class QualitySettings(Group):
+    """What `berth history quality` finds fault with."""
+
+    coverage: float = Field(0.95, ge=0.0, le=1.0, description="a smaller share of known values is an alert")
+    stuck_s: int = Field(3600, ge=60, le=604800, description="a value unchanged for so long may be a stuck sensor, s")
+    over: float = Field(1.1, ge=1.0, le=100.0, description="CPU and memory may reach this share of what a node has")
+    fastest: float = Field(5e10, gt=0.0, description="largest believable rate of disk and network, bytes a second")
+
+
+class HistorySettings(Group):
+    """What is kept of the past, as Parquet by day."""
+
+    url: str = Field("", description="folder or fsspec URL (s3://…, gs://…) of its root; empty: nothing is kept")
+    step_s: int = Field(30, ge=1, le=3600, description="between two values of a node, s")
+    flush_s: float = Field(300.0, ge=0.5, le=3600.0, description="between two files, s; a crash loses as much")
+    keep_days: int = Field(35, ge=1, le=3650, description="days that are kept")
+    budget_gib: float = Field(20.0, gt=0.0, le=1e6, description="size above which the oldest days go, GiB")
+    quality: QualitySettings = Field(QualitySettings(), description="what is found fault with")
+
+    @field_validator("url")
+    @classmethod
+    def writable(cls, url: str) -> str:
+        """Something here must know how to write there."""
+        if url:
+            from services.telemetry.history.files import Files  # its libraries take a tenth of a second
+
+            Files(url)
+        return url
+
+
 class TelemetrySettings(ProcessSettings):
     """Where nodes come from, how often they are looked at, and where snapshots go."""
 
@@ -90,4 +120,5 @@ class TelemetrySettings(ProcessSettings):
         None, description="of the cluster; without one, the service account of the pod that this runs in"
     )
     lease: LeaseSettings = Field(LeaseSettings(), description="one publisher of several")
+    history: HistorySettings = Field(HistorySettings(), description="what is kept of the past")
     prometheus: PrometheusSettings = Field(PrometheusSettings(), description="where usage comes from")

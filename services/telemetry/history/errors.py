@@ -9,3 +9,7 @@ class HistoryError(Exception):
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class UnknownRootError(ValueError):
+    """Nothing here can write to such a URL."""

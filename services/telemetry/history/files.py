@@ -14,7 +14,7 @@ from typing import BinaryIO
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from services.telemetry.history.errors import HistoryError
+from services.telemetry.history.errors import HistoryError, UnknownRootError
 
 REASONS = {
     errno.ENOSPC: "no-space",
@@ -40,13 +40,14 @@ class File:
 
 
 class Files:
-    """Below one root. Blocking: called from a worker thread. Raises HistoryError."""
+    """Below one root. Blocking: called from a worker thread. Raises HistoryError, and UnknownRootError when made."""
 
     def __init__(self, url: str) -> None:
         try:
             self.system, self.root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
-            raise HistoryError(f"history.url: {url.split(':')[0]}: nothing here can write there", "unusable") from error
+            scheme = url.partition(":")[0]
+            raise UnknownRootError(f"nothing that is installed can write to {scheme}: URLs") from error
         self.local = isinstance(self.system, LocalFileSystem)
 
     def put(self, path: str, data: bytes) -> None:

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-METRICS = ("cpu", "memory", "disk", "network")
-"""Cores, bytes, and bytes a second twice; null where nobody told."""
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -25,19 +22,21 @@ class Kind:
 
 
 AT = pa.field("at", pa.timestamp("ms", tz="UTC"), nullable=False)
-NODE = pa.field("node", pa.string(), nullable=False)
 
 USAGE = Kind(
     "usage",
     pa.schema(
         [
             AT,
-            NODE,
-            *(pa.field(metric, pa.float32()) for metric in METRICS),
-            # Cores and bytes that the node has, and which series told each metric.
-            *(pa.field(f"{metric}_capacity", pa.float32()) for metric in ("cpu", "memory")),
-            *(pa.field(f"{metric}_from", pa.string()) for metric in METRICS),
+            pa.field("node", pa.string(), nullable=False),
+            pa.field("metric", pa.string(), nullable=False),
+            pa.field("told_by", pa.string(), nullable=False),
+            pa.field("value", pa.float32()),
         ]
     ),
-    ("node", "at"),
+    ("node", "metric", "told_by", "at"),
 )
+"""Values as they were told: cores, bytes, and bytes a second twice. told_by: the labels of the series. What nobody told
+has no row."""
+CAPACITY = {"cpu": "cpu_capacity", "memory": "memory_capacity"}
+"""Metrics that say what a node has, in cores and bytes, told by the API server every few minutes: the node is there."""

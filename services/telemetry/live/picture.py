@@ -12,10 +12,11 @@ from berth.cluster.snapshot import NodeSnapshot
 from berth.features import history, residuals
 from berth.features.registry import node_feature_names
 from berth.features.scales import DayScales
+from services.telemetry.history.recorder import Recorder
 from services.telemetry.live import columns
 from services.telemetry.live.copies import Copies
 from services.telemetry.live.reader import NewestAnswer, SpanAnswer
-from services.telemetry.live.usage import METRICS, Usage, in_units, node_of
+from services.telemetry.live.usage import METRICS, Usage, believable, in_units, node_of, told
 from services.telemetry.live.week import Week
 from services.telemetry.metrics import TelemetryMetrics
 from services.telemetry.settings import TelemetrySettings
@@ -26,13 +27,15 @@ Floats = NDArray[np.float32]
 class Picture:
     """copies: nodes and pods; usage: the newest readings; week: what was before them."""
 
-    def __init__(self, settings: TelemetrySettings, metrics: TelemetryMetrics) -> None:
-        self.settings, self.metrics = settings, metrics
+    def __init__(
+        self, settings: TelemetrySettings, metrics: TelemetryMetrics, recorder: Recorder | None = None
+    ) -> None:
+        self.settings, self.metrics, self.recorder = settings, metrics, recorder
         self.copies = Copies(metrics.unreadable)
         self.usage, self.week, self.scales = Usage(), Week(time.time()), DayScales()
 
-    def take(self, answers: list[NewestAnswer | SpanAnswer]) -> None:
-        """Enter what Prometheus has answered."""
+    def take(self, answers: list[NewestAnswer | SpanAnswer], keep: bool = True) -> None:
+        """Enter what Prometheus has answered. keep: in history too, where one is kept."""
         with self.copies.lock:
             accounts = self.copies.accounts
             names, by_name = columns.node_names(accounts), columns.addresses(accounts)
@@ -43,8 +46,13 @@ class Picture:
         for answer in answers:
             if isinstance(answer, NewestAnswer):
                 self._take_newest(answer, by_name)
+                if keep and self.recorder:
+                    self.recorder.note(answer.metric, told(answer.samples, by_name), answer.at)
             else:
                 self._take_span(answer, by_name, whole)
+
+        if keep and self.recorder and answers:
+            self.recorder.note_capacity(names, whole, time.time())
 
     def _take_newest(self, answer: NewestAnswer, by_name: Mapping[str, str]) -> None:
         left_out = self.usage.take(answer.metric, answer.samples, by_name, answer.at)
@@ -58,7 +66,7 @@ class Picture:
         for series in answer.series:
             column = column_of.get(node_of(series.labels, by_name))
             if column is not None:
-                raw[:, column] = np.fmax(raw[:, column], series.values)
+                raw[:, column] = np.fmax(raw[:, column], believable(series.values))
         self.week.enter(METRICS.index(answer.metric), answer.steps.start, in_units(answer.metric, raw, whole))
 
     def snapshot(self, version: int, fence: int, loaded_days: int) -> NodeSnapshot:

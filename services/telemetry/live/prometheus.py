@@ -67,7 +67,7 @@ class Sample(NamedTuple):
 
 
 class Series(NamedTuple):
-    """Values of a series at the steps asked for: float32 [step], NaN where it has none that can be."""
+    """Values of a series at the steps asked for, as told: float32 [step], NaN where it has none."""
 
     labels: dict[str, str]
     values: Floats
@@ -168,11 +168,11 @@ def series_of(answer: Answer, steps: range, step_s: int) -> list[Series]:
 
 
 def at_steps(points: Sequence[tuple[float, str]], steps: range, step_s: int) -> Floats:
-    """float32 [step]: values at the times step x step_s; NaN for a value that is none, or is not one of usage."""
+    """float32 [step]: values at the times step x step_s; NaN for a value that is none."""
     found = np.full(len(steps), np.nan, dtype=np.float32)
     for at, text in points:
         place, value = round(at / step_s) - steps.start, number(text)
-        if 0 <= place < len(found) and 0.0 <= value < math.inf:
+        if 0 <= place < len(found):
             found[place] = value
     return found
 

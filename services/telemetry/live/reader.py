@@ -58,7 +58,7 @@ class Reader:
         api = Prometheus(self.settings)
         try:
             while True:
-                due = time.monotonic() + self.settings.interval_s
+                due = time.monotonic() + until_next(time.time(), self.settings.interval_s)
                 await asyncio.gather(*(self.newest(api, metric) for metric in METRICS))
                 await self.catch_up(api, due)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -136,3 +136,8 @@ class Reader:
             log.warning("Prometheus's clock differs from this machine's by %.0f s", ahead_s)
         self.skew_s = ahead_s
         self.metrics.skew.set(ahead_s)
+
+
+def until_next(now: float, interval_s: float) -> float:
+    """Seconds until the next multiple of the interval: steps of history that are as long have one answer each."""
+    return interval_s - now % interval_s

@@ -9,6 +9,7 @@ from typing import Any
 
 from berth.cluster.snapshot import NodeSnapshot
 from services.telemetry.errors import NotListedError
+from services.telemetry.history.recorder import Recorder
 from services.telemetry.live.kube_api import KubeApi, KubeApiError
 from services.telemetry.live.lease import Lease
 from services.telemetry.live.listwatch import ListWatch
@@ -34,7 +35,8 @@ class LiveSource:
 
     def __init__(self, settings: TelemetrySettings, metrics: TelemetryMetrics) -> None:
         self.settings, self.metrics = settings, metrics
-        self.picture = Picture(settings, metrics)
+        self.recorder = Recorder(settings.history, metrics) if settings.history.url else None
+        self.picture = Picture(settings, metrics, self.recorder)
         self.watches: dict[str, ListWatch] = {}
         self.reader = Reader(settings.prometheus, metrics) if settings.prometheus.url else None
         self.lease: Lease | None = None
@@ -55,7 +57,7 @@ class LiveSource:
         self.lease = Lease(api, self.settings.lease) if self.settings.lease.name else None
         try:
             async with asyncio.TaskGroup() as group:
-                for work in (*self.watches.values(), self.reader, self.lease):
+                for work in (*self.watches.values(), self.reader, self.lease, self.recorder):
                     if work is not None:
                         group.create_task(work.run())
         finally:
@@ -83,7 +85,7 @@ class LiveSource:
     def advance(self) -> None:
         """Take in what Prometheus has answered, once there are nodes that it can be about."""
         if self.listed and self.reader is not None:
-            self.picture.take(self.reader.taken())
+            self.picture.take(self.reader.taken(), keep=self.fence() is not None)
 
     def observe(self, version: int, fence: int) -> NodeSnapshot:
         """The cluster as it is now. Raises NotListedError."""
@@ -104,6 +106,8 @@ class LiveSource:
         if self.reader:
             found += [f"Prometheus does not tell {metric}: {why}" for metric, why in self.reader.failing.items()]
             found += ["history is being loaded"] if self.loaded_days() < WEEK_DAYS else []
+        if self.recorder and self.recorder.failing:
+            found.append(f"history is not written: {self.recorder.failing}")
         return found
 
     def state(self) -> dict[str, Any]:
@@ -117,6 +121,7 @@ class LiveSource:
             "usage_age_s": {metric: rounded(age) for metric, age in self.picture.usage.ages(time.time()).items()},
             "history": {metric: round(share, 3) for metric, share in reader.shares().items()} if reader else {},
             "clock_ahead_s": rounded(reader.skew_s) if reader else None,
+            "kept": self.recorder.state() if self.recorder else None,
         }
 
 

@@ -88,6 +88,23 @@ def node_of(labels: Mapping[str, str], names: Mapping[str, str]) -> str:
     return ""
 
 
+def believable(values: Floats) -> Floats:
+    """The same with NaN for what no node can use."""
+    return np.where((values >= 0.0) & (values < np.inf), values, np.float32(np.nan))
+
+
+def told(samples: Iterable[Sample], names: Mapping[str, str]) -> list[tuple[str, str, float]]:
+    """Node, series and value of each sample that is about a node, as history keeps them: odd values too."""
+    return [
+        (node, origin(sample.labels), sample.value) for sample in samples if (node := node_of(sample.labels, names))
+    ]
+
+
+def origin(labels: Mapping[str, str]) -> str:
+    """Of which series a value is: the labels that may name a node."""
+    return ",".join(f"{label}={labels[label]}" for label in NODE_LABELS if labels.get(label))
+
+
 def in_units(metric: str, raw: Floats, whole: Mapping[str, Floats]) -> Floats:
     """Values of a metric, float32 [..., node], as models were trained: cores and bytes as shares of what a node has,
     bytes a second as log1p of KB/s. whole: of 'cpu' and 'memory', float32 [node], NaN for a node that has none."""

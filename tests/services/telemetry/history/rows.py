@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from services.telemetry.history.kinds import METRICS, USAGE
+from services.telemetry.history.notes import Notes, rows_of
 
 START = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
-"""Half an hour and an hour before midnight."""
+"""An hour and a half before midnight."""
 EVERY_S = 30
 
 
-def usage_rows(nodes: Sequence[str], values: Mapping[str, NDArray[np.float32]], start: datetime = START) -> pa.Table:
-    """values: of each metric that is told, float32 [step, node], NaN for null; a step each EVERY_S."""
-    steps = len(next(iter(values.values())))
-    at = np.datetime64(int(start.timestamp() * 1000), "ms") + np.arange(steps) * np.timedelta64(EVERY_S * 1000, "ms")
-    columns: dict[str, pa.Array] = {
-        "at": pa.array(np.repeat(at, len(nodes)), pa.timestamp("ms", tz="UTC")),
-        "node": pa.array(list(nodes) * steps),
-    }
-    for metric in METRICS:
-        told = values.get(metric, np.full((steps, len(nodes)), np.nan, dtype=np.float32)).reshape(-1)
-        columns[metric] = pa.array(told, pa.float32(), from_pandas=True)
-        columns[f"{metric}_from"] = pa.array([None if np.isnan(one) else f"{metric}-series" for one in told])
-    for metric in ("cpu", "memory"):
-        columns[f"{metric}_capacity"] = pa.array(np.full(steps * len(nodes), 64.0, dtype=np.float32))
-    return pa.table(columns).select(USAGE.schema.names).cast(USAGE.schema)
+def usage_rows(
+    nodes: Sequence[str], values: NDArray[np.float32], start: datetime = START, told_by: str = "series"
+) -> pa.Table:
+    """CPU, float32 [step, node], a step each EVERY_S; NaN is not told."""
+    first = int(start.timestamp())
+    told = [(first + EVERY_S * step, row, np.flatnonzero(~np.isnan(row)).tolist()) for step, row in enumerate(values)]
+    return rows_of(
+        [Notes(at, "cpu", [nodes[i] for i in known], [told_by] * len(known), row[known]) for at, row, known in told]
+    )
 
 
-def constant(value: float, steps: int, nodes: int = 2) -> dict[str, NDArray[np.float32]]:
-    """The same of CPU all the time."""
-    return {"cpu": np.full((steps, nodes), value, dtype=np.float32)}
+def constant(value: float, steps: int, nodes: int = 2) -> NDArray[np.float32]:
+    """The same all the time."""
+    return np.full((steps, nodes), value, dtype=np.float32)

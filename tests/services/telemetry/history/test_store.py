@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from berth.settings import InvalidSettings
 from services.telemetry.history.errors import HistoryError
 from services.telemetry.history.files import Files
 from services.telemetry.history.kinds import USAGE
 from services.telemetry.history.store import HistoryStore, enforce
+from services.telemetry.settings import TelemetrySettings
 from tests.services.telemetry.history.rows import START, constant, usage_rows
 
 NODES = ("a", "b")
@@ -45,17 +47,22 @@ def test_rows_come_back_by_day_and_hour(store: HistoryStore) -> None:
 def test_the_same_name_again_replaces(store: HistoryStore) -> None:
     store.write(usage_rows(NODES, constant(1.0, 10)), "backfill")
     store.write(usage_rows(NODES, constant(2.0, 10)), "backfill")
-    assert store.raw(DAY)["cpu"].to_pylist() == [2.0] * 20
+    assert store.raw(DAY)["value"].to_pylist() == [2.0] * 20
 
 
-def test_a_row_told_twice_counts_once_and_nulls_are_filled(store: HistoryStore) -> None:
+def test_a_row_told_twice_counts_once(store: HistoryStore) -> None:
     half = constant(2.0, 10)
-    half["cpu"][3:, 0] = np.nan
+    half[3:, 0] = np.nan
     store.write(usage_rows(NODES, half), "live-1")
     store.write(usage_rows(NODES, constant(3.0, 10)), "live-2")
-    assert store.raw(DAY).num_rows == 40
-    assert store.read(DAY).num_rows == 20
-    assert store.read(DAY)["cpu"].to_pylist() == [2.0] * 3 + [3.0] * 7 + [2.0] * 10
+    assert store.raw(DAY).num_rows == 33
+    assert store.read(DAY)["value"].to_pylist() == [2.0] * 3 + [3.0] * 7 + [2.0] * 10
+
+
+def test_two_series_of_a_node_are_two_rows(store: HistoryStore) -> None:
+    for told_by in ("one", "other"):
+        store.write(usage_rows(NODES, constant(2.0, 10), told_by=told_by), f"live-{told_by}")
+    assert store.read(DAY).num_rows == 40
 
 
 def test_compaction_changes_no_row(store: HistoryStore) -> None:
@@ -115,7 +122,7 @@ def test_a_refused_write_changes_nothing(store: HistoryStore, tmp_path: Path) ->
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # the system itself refuses: file too large
     try:
         with pytest.raises(HistoryError) as caught:
-            store.write(usage_rows(NODES, {"cpu": np.random.default_rng(1).random((100, 2), "f4")}), "live-1")
+            store.write(usage_rows(NODES, np.random.default_rng(1).random((100, 2), "f4")), "live-1")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert caught.value.reason == "no-space"
@@ -124,9 +131,11 @@ def test_a_refused_write_changes_nothing(store: HistoryStore, tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "usage" / f"day={DAY}").iterdir()] == ["22-live-1.parquet"]
 
 
-def test_a_root_that_nothing_can_write_to_is_named() -> None:
-    with pytest.raises(HistoryError, match="carrier-pigeon: nothing here"):
-        Files("carrier-pigeon://roof")
+def test_a_root_that_nothing_can_write_to_is_refused_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BERTH_TELEMETRY__HISTORY__URL", "carrier-pigeon://roof")
+    with pytest.raises(InvalidSettings) as caught:
+        TelemetrySettings.load(None)
+    assert any("telemetry.history.url" in problem and "carrier-pigeon:" in problem for problem in caught.value.problems)
 
 
 WRITER = """
@@ -134,6 +143,7 @@ import sys
 from tests.services.telemetry.history.rows import *
 from services.telemetry.history.files import Files
 from services.telemetry.history.store import HistoryStore
+from services.telemetry.history.kinds import USAGE
 store = HistoryStore(Files(sys.argv[1]), USAGE)
 print("begun", flush=True)
 while True:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from services.telemetry.live.prometheus import PrometheusError, Sample, answer_in, at_steps, newest_of
-from services.telemetry.live.usage import Usage, in_units, node_of
+from services.telemetry.live.usage import Usage, believable, in_units, node_of
 
 NODES = ("n1", "n2", "n3")
 NAMES = {name: name for name in NODES} | {"10.0.0.1": "n1", "fd00::2": "n2"}
@@ -99,4 +99,6 @@ def test_an_answer_with_warnings_is_partial_and_text_that_is_no_number_is_missin
 
 def test_points_go_to_their_steps() -> None:
     points = [(600.0, "1"), (900.4, "2"), (1200.0, "NaN"), (1500.0, "-3"), (9000.0, "4")]
-    np.testing.assert_array_equal(at_steps(points, range(1, 6), 300), [np.nan, 1.0, 2.0, np.nan, np.nan])
+    found = at_steps(points, range(1, 6), 300)
+    np.testing.assert_array_equal(found, [np.nan, 1.0, 2.0, np.nan, -3.0])  # history keeps what was told
+    np.testing.assert_array_equal(believable(found), [np.nan, 1.0, 2.0, np.nan, np.nan])

@@ -1,0 +1,1 @@
+"""`berth history`: what is kept of the past, filled and judged."""

@@ -1,0 +1,142 @@
+"""Writes usage to history as Prometheus tells it: rows wait in memory and become a file every few minutes.
+
+`note` and `note_capacity` are called from the source's thread, `run` on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.telemetry.history.errors import HistoryError
+from services.telemetry.history.files import Files
+from services.telemetry.history.kinds import CAPACITY, USAGE
+from services.telemetry.history.notes import Notes, rows_of
+from services.telemetry.history.store import HistoryStore, enforce
+from services.telemetry.metrics import TelemetryMetrics
+from services.telemetry.settings import HistorySettings
+
+log = logging.getLogger("berth.telemetry.history")
+
+WAITING_S = 3600.0
+"""Rows wait so long for a store that refuses them; then the oldest are given up."""
+DAYS_TIDIED = 3
+TOLD_BY_API_SERVER = "node"
+
+
+class Recorder:
+    """Of one root."""
+
+    def __init__(self, settings: HistorySettings, metrics: TelemetryMetrics) -> None:
+        self.settings, self.metrics = settings, metrics
+        self.store = HistoryStore(Files(settings.url), USAGE)
+        self.waiting: deque[Notes] = deque()
+        self.lock = threading.Lock()
+        self.newest: dict[str, int] = {}
+        self.failing, self.written_at = "", 0.0
+        self.mine = secrets.token_hex(3)
+
+    def note(self, metric: str, told: Sequence[tuple[str, str, float]], at: float) -> None:
+        """What one answer says: node, teller and value; NaN is nobody's. A second answer of the same step is not
+        taken."""
+        step = int(at // self.settings.step_s) * self.settings.step_s
+        known = [one for one in told if one[2] == one[2]]
+        if known and self.newest.get(metric, -1) < step:
+            self.newest[metric] = step
+            nodes, told_by, values = zip(*known, strict=True)
+            self._enter(Notes(step, metric, list(nodes), list(told_by), np.array(values, dtype=np.float32)))
+
+    def note_capacity(self, nodes: Sequence[str], whole: Mapping[str, NDArray[np.float32]], at: float) -> None:
+        """What nodes have, float32 [node]: once for each file."""
+        if at < self.newest.get("capacity", 0) + self.settings.flush_s:
+            return
+        self.newest["capacity"] = int(at)
+        for metric, name in CAPACITY.items():
+            told = zip(nodes, [TOLD_BY_API_SERVER] * len(nodes), whole[metric].tolist(), strict=True)
+            self.note(name, list(told), at)
+
+    def _enter(self, notes: Notes) -> None:
+        with self.lock:
+            self.waiting.append(notes)
+            while self.waiting[0].at < notes.at - WAITING_S:
+                self.metrics.history_lost.inc(len(self.waiting.popleft().nodes))
+
+    async def run(self) -> None:
+        """Write until cancelled, and once more then."""
+        try:
+            while True:
+                await asyncio.sleep(self.settings.flush_s)
+                await asyncio.to_thread(self.flush)
+        finally:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, and tidy up after each hour. What cannot be written waits on."""
+        with self.lock:
+            taken = list(self.waiting)
+            self.waiting.clear()
+        try:
+            if taken:
+                self._write(taken)
+            self._tidy(datetime.now(UTC))
+            self.failing = ""
+        except HistoryError as error:
+            self._failed(error)
+
+    def _write(self, taken: list[Notes]) -> None:
+        """A second attempt has the first's name and more rows: what was written of it is replaced."""
+        rows = rows_of(taken)
+        try:
+            self.store.write(rows, f"live-{taken[0].at}-{self.mine}")
+        except HistoryError:
+            with self.lock:
+                self.waiting.extendleft(reversed(taken))
+            raise
+        self.metrics.history_rows.inc(rows.num_rows)
+        self.written_at = time.time()
+
+    def _tidy(self, now: datetime) -> None:
+        """Put the files of hours that have ended together; let old days go."""
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        if hour.timestamp() <= self.newest.get("tidied", 0):
+            return
+        for day in self.store.days()[-DAYS_TIDIED:]:
+            self.store.compact(day, hour - timedelta(seconds=WAITING_S))
+        self._enforce(now.date())
+        self.newest["tidied"] = int(hour.timestamp())
+
+    def _enforce(self, today: date) -> None:
+        gone = enforce([self.store], self.settings.keep_days, int(self.settings.budget_gib * 2**30), today)
+        if gone:
+            log.info("history: days removed: %s", ", ".join(map(str, gone)))
+
+    def _failed(self, error: HistoryError) -> None:
+        self.metrics.history_failures.labels(error.reason).inc()
+        if self.failing != error.reason:
+            log.warning("%s", error)
+        self.failing = error.reason
+
+    def age_s(self) -> float | None:
+        """Since rows were last written; None before."""
+        return time.time() - self.written_at if self.written_at else None
+
+    def state(self) -> dict[str, Any]:
+        """For /v1/state."""
+        with self.lock:
+            waiting = sum(len(notes.nodes) for notes in self.waiting)
+        age = self.age_s()
+        return {
+            "written_age_s": None if age is None else round(age, 1),
+            "waiting_rows": waiting,
+            "failing": self.failing,
+        }
