@@ -67,6 +67,7 @@ class NodeStatus(msgspec.Struct):
     """core.NodeStatus; a quantity is a string, or a number written by hand."""
 
     allocatable: dict[str, str | int | float] | None = None
+    capacity: dict[str, str | int | float] | None = None
     conditions: list[Condition] | None = None
     addresses: list[Address] | None = None
 
@@ -83,7 +84,8 @@ class Node(msgspec.Struct):
 class NodeState:
     """cpu: millicores; memory: bytes; pods, gpus: how many. gpu_model is '' without GPU or where nobody names it.
     ready: the kubelet says so. blocked: names of taints that keep pods away which do not tolerate them. addresses:
-    under which exporters on it may be known."""
+    under which exporters on it may be known. machine_cpu, machine_memory: what the machine has, more than pods may
+    request; 0 where nobody says."""
 
     name: str
     cpu: int = 0
@@ -96,6 +98,8 @@ class NodeState:
     blocked: tuple[str, ...] = ()
     virtual: bool = False
     addresses: tuple[str, ...] = ()
+    machine_cpu: int = 0
+    machine_memory: int = 0
 
 
 decoder = msgspec.json.Decoder(Node)
@@ -128,10 +132,17 @@ def node_state(node: Node) -> NodeState:
         blocked=tuple(taint.key for taint in node.spec.taints or () if taint.effect in BLOCKING_EFFECTS),
         virtual=any(labels.get(key) == value for key, value in VIRTUAL_LABELS.items()),
         addresses=tuple(one.address for one in node.status.addresses or () if one.type in OWN_ADDRESSES),
+        machine_cpu=amount(node.status.capacity, "cpu", 1000.0),
+        machine_memory=amount(node.status.capacity, "memory"),
     )
 
 
 def allocatable(node: Node, resource: str, per_unit: float = 1.0) -> int:
-    """A resource that pods may request, in whole parts of `per_unit`, rounded up as Quantity.MilliValue does."""
-    amount = quantities.parse(str((node.status.allocatable or {}).get(resource, "0")))
-    return math.ceil(max(0.0, amount) * per_unit - 1e-6)
+    """A resource that pods may request, in whole parts of `per_unit`."""
+    return amount(node.status.allocatable, resource, per_unit)
+
+
+def amount(of: dict[str, str | int | float] | None, resource: str, per_unit: float = 1.0) -> int:
+    """A resource in whole parts of `per_unit`, rounded up as Quantity.MilliValue does; 0 where it is not named."""
+    parsed = quantities.parse(str((of or {}).get(resource, "0")))
+    return math.ceil(max(0.0, parsed) * per_unit - 1e-6)

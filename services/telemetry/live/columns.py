@@ -67,3 +67,12 @@ def whole(accounts: Accounts, names: Sequence[str]) -> dict[str, Floats]:
     }
     arrays = {metric: np.array(values, dtype=np.float32) for metric, values in amounts.items()}
     return {metric: np.where(values > 0.0, values, np.float32(np.nan)) for metric, values in arrays.items()}
+
+
+def machines(accounts: Accounts, names: Sequence[str]) -> dict[str, Floats]:
+    """What the machines have: cores and bytes, float32 [node]; what pods may request of them where nobody says."""
+    nodes = [accounts.nodes[name] for name in names]
+    return {
+        "cpu": np.array([(node.machine_cpu or node.cpu) / 1000.0 for node in nodes], dtype=np.float32),
+        "memory": np.array([float(node.machine_memory or node.memory) for node in nodes], dtype=np.float32),
+    }

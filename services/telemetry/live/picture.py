@@ -39,20 +39,32 @@ class Picture:
         with self.copies.lock:
             accounts = self.copies.accounts
             names, by_name = columns.node_names(accounts), columns.addresses(accounts)
-            whole = columns.whole(accounts, names)
+            whole, machines = columns.whole(accounts, names), columns.machines(accounts, names)
         self.usage.keep(names)
         self.week.arrange(names)
         self.week.go_on(time.time())
         for answer in answers:
             if isinstance(answer, NewestAnswer):
                 self._take_newest(answer, by_name)
-                if keep and self.recorder:
-                    self.recorder.note(answer.metric, told(answer.samples, by_name), answer.at)
             else:
                 self._take_span(answer, by_name, whole)
+        if keep and self.recorder:
+            self._keep(answers, by_name, names, machines)
 
-        if keep and self.recorder and answers:
-            self.recorder.note_capacity(names, whole, time.time())
+    def _keep(
+        self,
+        answers: list[NewestAnswer | SpanAnswer],
+        by_name: Mapping[str, str],
+        names: tuple[str, ...],
+        machines: Mapping[str, Floats],
+    ) -> None:
+        """Hand the newest answers to history."""
+        assert self.recorder is not None
+        newest = [answer for answer in answers if isinstance(answer, NewestAnswer)]
+        for answer in newest:
+            self.recorder.note(answer.metric, told(answer.samples, by_name), answer.at)
+        if newest:
+            self.recorder.note_capacity(names, machines, newest[-1].at)
 
     def _take_newest(self, answer: NewestAnswer, by_name: Mapping[str, str]) -> None:
         left_out = self.usage.take(answer.metric, answer.samples, by_name, answer.at)

@@ -1,0 +1,116 @@
+"""History filled from a real Prometheus that holds a recorded day."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+
+from berth.recordings.load import bitbrains
+from services.telemetry.history.files import Files
+from services.telemetry.history.kinds import USAGE
+from services.telemetry.history.store import HistoryStore
+from tests.calls import until
+from tests.prometheus.blocks import STEP_S, blocks_of
+from tests.prometheus.server import Scraped, scraped
+
+pytestmark = pytest.mark.process
+
+NODES = tuple(f"past-{i}" for i in range(5))
+CORES, MEMORY = 8, 32.0 * 2**30
+STEPS = 2 * 288 + 24
+NOW = datetime.now(UTC)
+LAST = int(NOW.timestamp()) // STEP_S
+
+
+def recorded() -> NDArray[np.float32]:
+    """float32 [metric, step, node], two days until now."""
+    usage = np.ascontiguousarray(bitbrains().usage[:, -STEPS:, : len(NODES)])
+    return np.minimum(usage, np.float32(12.0))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+    history = blocks_of(NODES, CORES, MEMORY, recorded(), LAST)
+    with scraped(tmp_path_factory.mktemp("prometheus"), (), history=history) as running:
+        yield running
+
+
+def command(root: Path, url: str, days: int) -> list[str]:
+    asked = ["--days", str(days), "--prometheus", url, "--root", str(root), "--step", str(STEP_S)]
+    return [sys.executable, "-c", "from cli.main import run; run()", "history", "backfill", *asked]
+
+
+def backfill(root: Path, url: str, days: int = 1) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(root, url, days), capture_output=True, text=True, timeout=120)
+
+
+def store(root: Path) -> HistoryStore:
+    return HistoryStore(Files(str(root)), USAGE)
+
+
+def written(root: Path) -> pa.Table:
+    kept = store(root)
+    return pa.concat_tables([USAGE.schema.empty_table(), *(kept.read(day) for day in kept.days())])
+
+
+def test_what_is_filled_is_what_was_recorded(server: Scraped, tmp_path: Path) -> None:
+    done = backfill(tmp_path, server.url)
+    assert done.returncode == 0, done.stderr
+    assert "24 hours filled" in done.stdout
+    rows = written(tmp_path).to_pylist()
+    usage, cpu = recorded(), dict[tuple[str, int], float]()
+    for row in rows:
+        if row["metric"] == "cpu":
+            cpu[row["node"], round(row["at"].timestamp()) // STEP_S] = row["value"]
+    first = min(step for _, step in cpu)
+    assert 24 * 12 - 2 <= max(step for _, step in cpu) - first <= 24 * 12
+    for step in range(first + 1, first + 24 * 12 - 2):
+        for column, node in enumerate(NODES):
+            expected = usage[0, step - LAST - 1, column] * CORES
+            assert np.isnan(expected) or cpu[node, step] == pytest.approx(expected, abs=0.002)
+    assert {row["told_by"] for row in rows} == {f"node={node}" for node in NODES}
+
+    kept = store(tmp_path)
+    day = kept.days()[0]
+    hour = min(kept.by_hour(day))
+    kept.put(datetime(day.year, day.month, day.day, hour, tzinfo=UTC), "live-1", kept.read(day, hour))
+    before = kept.read(day)
+    assert kept.compact(day, datetime.now(UTC)) == 1
+    assert "0 hours filled" in backfill(tmp_path, server.url).stdout  # nor what has become part of a whole
+    assert kept.read(day).equals(before)
+
+
+def test_interrupted_it_goes_on_where_it_stopped(server: Scraped, tmp_path: Path) -> None:
+    with subprocess.Popen(command(tmp_path, server.url, 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as begun:
+        until(lambda: any((tmp_path / "usage").rglob("*.parquet")))
+        begun.send_signal(signal.SIGINT)
+        assert begun.wait(timeout=30) in (1, 130)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
+    assert 0 < len(before) < 48
+    again = backfill(tmp_path, server.url, 2)
+    assert again.returncode == 0, again.stderr
+    assert f"{48 - len(before)} hours filled" in again.stdout
+    assert f"{len(before)} were there" in again.stdout
+    assert all(path.stat().st_mtime_ns == at for path, at in before.items())
+
+
+@pytest.mark.long
+def test_a_prometheus_that_is_away_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
+    started = time.monotonic()
+    done = backfill(tmp_path, "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "http://127.0.0.1:9" in done.stderr
+    assert "run it again to go on" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - started < 60.0
+    assert written(tmp_path).num_rows == 0
