@@ -12,8 +12,10 @@ from tests.calls import Replay
 from tests.lab.berth import berth, populate
 from tests.lab.build import binary
 from tests.lab.control_plane import AS_RELEASED, FEW_COLLECTIONS, ControlPlane
-from tests.lab.objects import LAB, RECORDED
+from tests.lab.live import CORES, GIB, MEMORY, NAMES
+from tests.lab.objects import LAB, RECORDED, node
 from tests.lab.stream import RUNS, table
+from tests.prometheus.server import Scraped, scraped
 
 NODES = 200
 
@@ -94,6 +96,23 @@ def empty(second_plane: ControlPlane) -> Iterator[ControlPlane]:
     yield second_plane
     second_plane.delete_pods()
     second_plane.delete_nodes()
+
+
+@pytest.fixture
+def live_nodes(empty: ControlPlane) -> ControlPlane:
+    """Six nodes, one of them without a machine."""
+    empty.create(node(name, cpu=str(CORES), memory="32Gi") for name in NAMES)
+    empty.create([node("fargate", labels={"type": "virtual-kubelet"})])
+    return empty
+
+
+@pytest.fixture
+def exporters(tmp_path: Path) -> Iterator[Scraped]:
+    """Their exporters; the last one has none."""
+    with scraped(tmp_path, NAMES) as running:
+        for i, name in enumerate(NAMES[:-1]):
+            running.tell(name, cores=CORES, memory_total=MEMORY, cpu=1.0 + i, memory=(2.0 + i) * GIB)
+        yield running
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,12 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
+SLOW_S = {"slow by 2 s": 2.0, "slow by 10 s": 10.0}
 MODES = ("pass", "slow by 2 s", "black hole", "answers 500", "garbage")
-SLOW_S = 2.0
 
 
 class Tampering:
-    """A context manager. `mode` is one of MODES; it may change at any time, for calls that come after."""
+    """A context manager. `mode` is one of MODES or of SLOW_S; it may change at any time, for calls that come after."""
 
     def __init__(self, upstream: int) -> None:
         self.upstream, self.mode = upstream, "pass"
@@ -52,8 +52,7 @@ class Tampering:
             return 500, b"{}"
         if mode == "garbage":
             return 200, b'{"NodeNames": ['
-        if mode == "slow by 2 s":
-            self.closing.wait(SLOW_S)
+        self.closing.wait(SLOW_S.get(mode, 0.0))
         while mode == "black hole" and self.mode == mode and not self.closing.is_set():
             time.sleep(0.05)
         return self.forward(path, body, kind)

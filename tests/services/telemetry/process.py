@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -21,9 +21,17 @@ from berth.cluster.snapshot import NodeSnapshot, decode
 
 
 class RunningTelemetry:
-    """Starts with the block and ends with it; `status` is the exit status then."""
+    """Starts with the block and ends with it; `status` is the exit status then. prefix: stands before the command."""
 
-    def __init__(self, redis_url: str, port: int, interval_s: float, settings: Mapping[str, object] = {}) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        port: int,
+        interval_s: float,
+        settings: Mapping[str, object] = {},
+        prefix: Sequence[str] = (),
+    ) -> None:
+        self.prefix = prefix
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         fields = {
@@ -38,7 +46,7 @@ class RunningTelemetry:
         self.status: int | None = None
 
     def __enter__(self) -> RunningTelemetry:
-        command = [sys.executable, "-m", "services.telemetry"]
+        command = [*self.prefix, sys.executable, "-m", "services.telemetry"]
         self.process = subprocess.Popen(command, env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL)
         return self
 
