@@ -41,6 +41,7 @@ class TelemetryMetrics:
         self.skew = Gauge(
             "berth_telemetry_prometheus_clock_ahead_seconds", "Prometheus's clock against ours", registry=self.registry
         )
+        self.history_failures = self.counter("history_failures", "Attempts to write history that failed", "reason")
         for reason in ("store", "fenced", "not-listed", "internal"):
             self.failures.labels(reason)
 
