@@ -1,4 +1,5 @@
-"""node-exporter's and cAdvisor's metrics of many nodes from one process: `/metrics/NODE`, counters that grow as a recording says.
+"""node-exporter's and cAdvisor's metrics of many nodes from one process: `/metrics/NODE`, counters that grow as a
+recording says.
 
 `python -m tests.prometheus.exporter --port N` reads one JSON object a line from its input, each a change:
 {"node", "cores", "memory_total", "cpu", "memory", "disk", "network"} (cores and bytes, rates a second; null: gone),

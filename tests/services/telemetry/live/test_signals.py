@@ -67,6 +67,7 @@ def entered(found: Vitals, *answers: NewestAnswer) -> dict[str, dict[str, float]
 
 
 @pytest.mark.process
+@pytest.mark.long
 async def test_what_exporters_tell_arrives_as_shares(running: Scraped) -> None:
     found = vitals(settings(running.url))
     api = Prometheus(found.settings.prometheus)
