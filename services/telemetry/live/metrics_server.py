@@ -56,6 +56,7 @@ decoder = msgspec.json.Decoder(NodeMetricsList)
 class MetricsServer:
     """As a `Reader`: `run` asks, `answers` holds what came. settings: its pace, and which readings are too old."""
 
+    incomplete = "history fills as time passes"
     skew_s = 0.0
 
     def __init__(self, settings: PrometheusSettings, metrics: TelemetryMetrics) -> None:

@@ -48,6 +48,8 @@ class SpanAnswer(NamedTuple):
 class Reader:
     """`run` asks; `answers` holds what came. causes: why metrics are not answered."""
 
+    incomplete = "history is being loaded"
+
     def __init__(self, settings: PrometheusSettings, metrics: TelemetryMetrics) -> None:
         self.settings, self.metrics = settings, metrics
         self.answers: deque[NewestAnswer | SpanAnswer] = deque(maxlen=10 * WAITING)

@@ -112,7 +112,7 @@ class LiveSource:
             found.append(f"the Lease cannot be used: {self.lease.failing}")
         if self.reader:
             found += self.reader.causes.words()
-            found += ["history is being loaded"] if self.loaded_days() < WEEK_DAYS else []
+            found += [self.reader.incomplete] if self.loaded_days() < WEEK_DAYS else []
         return found + self.vitals.degraded()
 
     def state(self) -> dict[str, Any]:

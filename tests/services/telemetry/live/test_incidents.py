@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from berth.cluster.health import Condition, ContainerEnd, NodeHealth, PodHealth
-from services.telemetry.history.incidents import Incident, incident_rows, incidents_in
+from services.telemetry.history.incidents import Incident, Key, incident_rows, incidents_in
 from services.telemetry.live.conditions import Conditions
 from services.telemetry.live.incidents import MOST, REMEMBERED_S, Incidents
 from services.telemetry.live.mishaps import HOUR_S, LastHour, Mishaps
@@ -104,6 +104,42 @@ def test_nodes_that_are_told_of_in_another_order_have_the_same_incidents(
             conditions.put(node, now)
         found.append((sorted(incidents.known), incidents.lasting))
     assert found[0] == found[1]
+
+
+@given(changes, st.sets(st.integers(0, 30), max_size=5), st.randoms())
+def test_restarts_in_between_leave_the_same_on_the_disk(
+    histories: list[tuple[str, str, str, int, int]], restarts: set[int], chance: random.Random
+) -> None:
+    """restarts: after which changes telemetry starts anew, with the disk read before or after the first list."""
+    disks = []
+    for stops in (set[int](), restarts):
+        disk, latest = dict[Key, Incident](), dict[str, NodeHealth]()
+        incidents = Incidents()
+        conditions = Conditions(incidents)
+        for number, (node, _, now) in enumerate(told(histories)):
+            latest[node.name] = node
+            conditions.put(node, now)
+            written(incidents, disk)
+            if number in stops:
+                incidents = Incidents()
+                conditions = Conditions(incidents)
+                steps = [
+                    lambda now=now, to=conditions: to.replace(list(latest.values()), now),
+                    lambda now=now, to=incidents: to.adopt(list(disk.values()), now),
+                ]
+                for step in chance.sample(steps, 2):
+                    step()
+                conditions.settle(now)
+                written(incidents, disk)
+        disks.append({key: one.until for key, one in disk.items()})
+    assert disks[0] == disks[1]
+
+
+def written(incidents: Incidents, disk: dict[Key, Incident]) -> None:
+    """As the store merges rows of one key: the first end that is one."""
+    for one in incidents.taken():
+        before = disk.get(one.key, one)
+        disk[one.key] = one if before.until is None else before
 
 
 def test_a_word_that_comes_late_changes_nothing() -> None:
