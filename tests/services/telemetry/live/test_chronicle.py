@@ -86,19 +86,35 @@ def test_another_that_takes_over_doubles_nothing(tmp_path: Path) -> None:
     assert Publisher(tmp_path).since(NOW) == [(90.0, None), (0.0, 60.0)]
 
 
+def test_who_leads_again_learns_what_has_ended_meanwhile(tmp_path: Path) -> None:
+    first, second = Publisher(tmp_path), Publisher(tmp_path)
+    first.health.incidents.begin(NOW, "a", "saturation", "cpu")
+    first.chronicle.write(NOW + 1.0)
+    first.leads = False
+    first.chronicle.write(NOW + 2.0)
+    second.chronicle.write(NOW + 3.0)
+    second.health.incidents.end(NOW + 60.0, "a", "saturation", "cpu")
+    second.chronicle.write(NOW + 61.0)
+    first.leads = True
+    first.chronicle.write(NOW + 70.0)
+    assert first.health.incidents.lasting == {}
+    assert first.since(NOW) == [(0.0, 60.0)]
+
+
 def test_a_disk_that_refuses_is_named_and_written_later(tmp_path: Path) -> None:
     publisher = Publisher(tmp_path, lambda _: {"throttling": {"a": 0.5}})
     publisher.chronicle.write(NOW)
     blocked = tmp_path / "incidents"
     blocked.write_text("a file where a folder should be")
     publisher.begin(NOW)
+    publisher.begin(NOW + 10.0, "b")
     publisher.chronicle.write(NOW + STEP_S)
     assert publisher.chronicle.failing
     blocked.unlink()
     publisher.end(NOW + 400.0)
     publisher.chronicle.write(NOW + 401.0)
     assert publisher.chronicle.failing == ""
-    assert Publisher(tmp_path).since(NOW) == [(0.0, 400.0)]
+    assert Publisher(tmp_path).since(NOW) == [(10.0, None), (0.0, 400.0)]
     assert publisher.chronicle.journal is not None
     kept = publisher.chronicle.journal.signals.read(datetime.fromtimestamp(NOW, UTC).date()).to_pylist()
     at = datetime.fromtimestamp(NOW + STEP_S, UTC)

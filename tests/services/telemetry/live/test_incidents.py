@@ -123,12 +123,12 @@ def test_restarts_in_between_leave_the_same_on_the_disk(
             if number in stops:
                 incidents = Incidents()
                 conditions = Conditions(incidents)
-                steps = [
-                    lambda now=now, to=conditions: to.replace(list(latest.values()), now),
-                    lambda now=now, to=incidents: to.adopt(list(disk.values()), now),
-                ]
-                for step in chance.sample(steps, 2):
-                    step()
+                list_first = chance.random() < 0.5
+                if list_first:
+                    conditions.replace(list(latest.values()), now)
+                incidents.adopt(list(disk.values()), now)
+                if not list_first:
+                    conditions.replace(list(latest.values()), now)
                 conditions.settle(now)
                 written(incidents, disk)
         disks.append({key: one.until for key, one in disk.items()})
@@ -158,7 +158,10 @@ def test_an_unknown_ready_is_not_ready_and_an_unknown_pressure_says_nothing() ->
     conditions.put(
         NodeHealth("a", tuple(one._replace(status="Unknown", since=NOW + 40.0) for one in (ready, memory))), NOW
     )
-    assert {one.what for one in incidents.taken()} == {("a", "not-ready", "Ready"), ("a", "pressure", "MemoryPressure")}
+    assert {(*one.what, one.until) for one in incidents.taken()} == {
+        ("a", "not-ready", "Ready", None),
+        ("a", "pressure", "MemoryPressure", None),
+    }
     conditions.put(NodeHealth("a", (Condition("Ready", "True", NOW + 90.0),)), NOW)
     assert [(one.at, one.until) for one in incidents.taken()] == [(NOW, NOW + 90.0)]
 
@@ -228,6 +231,15 @@ def test_restarts_are_counted_once_each_and_forgotten_after_an_hour() -> None:
     assert restarts.counts(NOW + 80.0) == {"a": 3}
     assert restarts.counts(NOW + HOUR_S + 1.0) == {"a": 2}
     assert restarts.counts(NOW + HOUR_S + 61.0) == {}
+
+
+def test_what_is_told_again_after_it_was_written_is_not_news() -> None:
+    incidents = Incidents()
+    for news in (2, 0):
+        incidents.happened(NOW, "a", "oom-kill", "p/c", NOW)
+        incidents.begin(NOW, "a", "not-ready", "Ready")
+        incidents.end(NOW + 5.0, "a", "not-ready", "Ready")
+        assert len(incidents.taken()) == news
 
 
 def test_what_happened_long_ago_is_not_told_again() -> None:
