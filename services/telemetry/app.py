@@ -39,9 +39,13 @@ WORDS = {
 def create_app(settings: TelemetrySettings) -> FastAPI:
     """The application over the source that the settings name."""
     if settings.source == "cluster":
+        from services.telemetry.live.routes import incidents_router
         from services.telemetry.live.source import LiveSource  # its clients take a second to import
 
-        return application(telemetry_of(settings, LiveSource), settings)
+        live = telemetry_of(settings, LiveSource)
+        app = application(live, settings)
+        app.include_router(incidents_router(live))
+        return app
     replay = telemetry_of(settings, lambda settings, _: ReplaySource.from_settings(settings))
     app = application(replay, settings)
     app.include_router(replay_router(replay))

@@ -40,6 +40,33 @@ class Queries(Group):
         return str(getattr(self, metric)).replace("$window", f"{window_s}s")
 
 
+class SignalQueries(Group):
+    """PromQL by signal, each by a label that names the node, '' for one that is not asked for; `$window` stands for the
+    look-back of rates. The defaults are node-exporter's and cAdvisor's names."""
+
+    cpu_pressure: str = Field(
+        f"max {BY} (rate(node_pressure_cpu_waiting_seconds_total[$window]))",
+        description="PromQL: share of time in which something waits for CPU (PSI)",
+    )
+    memory_pressure: str = Field(
+        f"max {BY} (rate(node_pressure_memory_waiting_seconds_total[$window]))",
+        description="PromQL: share of time in which something waits for memory (PSI)",
+    )
+    io_pressure: str = Field(
+        f"max {BY} (rate(node_pressure_io_waiting_seconds_total[$window]))",
+        description="PromQL: share of time in which something waits for input or output (PSI)",
+    )
+    throttling: str = Field(
+        f'sum {BY} (rate(container_cpu_cfs_throttled_periods_total{{container!=""}}[$window]))'
+        f' / (sum {BY} (rate(container_cpu_cfs_periods_total{{container!=""}}[$window])) > 0)',
+        description="PromQL: share of the periods of containers with a CPU limit in which they were throttled",
+    )
+
+    def of(self, signal: str, window_s: int) -> str:
+        """A signal's query with its look-back."""
+        return str(getattr(self, signal)).replace("$window", f"{window_s}s")
+
+
 class PrometheusSettings(Group):
     """Where usage comes from."""
 
@@ -54,7 +81,36 @@ class PrometheusSettings(Group):
     username: str = Field("", description="for basic authentication")
     password: SecretStr = Field(SecretStr(""), description="for basic authentication")
     ca: Path | None = Field(None, description="file with the authority that signed its certificate")
+    tenant: str = Field("", description="sent as X-Scope-OrgID, for servers of several tenants")
     queries: Queries = Field(Queries(), description="what is asked for")
+    signals: SignalQueries = Field(SignalQueries(), description="what is asked for beside, one a look, in turn")
+
+
+class LokiSettings(Group):
+    """Where lines of error are counted."""
+
+    url: str = Field(
+        "", description="base URL of a Loki-compatible server; empty: lines are not counted", pattern="^(https?://.+)?$"
+    )
+    query: str = Field(
+        'sum by (node, nodename, node_name) (count_over_time({job=~".+"} |~ "(?i)error" [$window]))',
+        description="LogQL: lines of error in `prometheus.window_s` ($window), by a label that names the node",
+    )
+    timeout_s: float = Field(10.0, ge=0.1, le=120.0, description="longest wait for one answer, s")
+    token_file: Path | None = Field(None, description="file with a bearer token, read for each question")
+    username: str = Field("", description="for basic authentication")
+    password: SecretStr = Field(SecretStr(""), description="for basic authentication")
+    ca: Path | None = Field(None, description="file with the authority that signed its certificate")
+    tenant: str = Field("", description="sent as X-Scope-OrgID, for servers of several tenants")
+
+    def asked(self, window_s: int) -> str:
+        """The query with its look-back."""
+        return self.query.replace("$window", f"{window_s}s")
+
+    def endpoint(self) -> PrometheusSettings:
+        """Its answers have Prometheus's form, below a path of its own."""
+        same = self.model_dump(include={"timeout_s", "token_file", "username", "password", "ca", "tenant"})
+        return PrometheusSettings(url=f"{self.url.rstrip('/')}/loki" if self.url else "", **same)
 
 
 class LeaseSettings(Group):
@@ -122,3 +178,7 @@ class TelemetrySettings(ProcessSettings):
     lease: LeaseSettings = Field(LeaseSettings(), description="one publisher of several")
     history: HistorySettings = Field(HistorySettings(), description="what is kept of the past")
     prometheus: PrometheusSettings = Field(PrometheusSettings(), description="where usage comes from")
+    metrics_server: bool = Field(
+        False, description="without `prometheus.url`: CPU and memory from metrics-server, at Prometheus's pace"
+    )
+    loki: LokiSettings = Field(LokiSettings(), description="where lines of error are counted")

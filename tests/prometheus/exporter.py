@@ -1,7 +1,9 @@
-"""node-exporter's metrics of many nodes from one process: `/metrics/NODE`, counters that grow as a recording says.
+"""node-exporter's and cAdvisor's metrics of many nodes from one process: `/metrics/NODE`, counters that grow as a
+recording says.
 
 `python -m tests.prometheus.exporter --port N` reads one JSON object a line from its input, each a change:
-{"node", "cores", "memory_total", "cpu", "memory", "disk", "network"} (cores and bytes, rates a second; null: gone).
+{"node", "cores", "memory_total", "cpu", "memory", "disk", "network"} (cores and bytes, rates a second; null: gone),
+and, told by a node that has been told of them, "cpu_pressure", "memory_pressure", "io_pressure", "throttling" (shares).
 """
 
 from __future__ import annotations
@@ -11,9 +13,18 @@ import json
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+PERIODS = 10.0
+"""Of the kernel's CPU quota, a second."""
+SHARES = {
+    "cpu_pressure": "node_pressure_cpu_waiting_seconds_total",
+    "memory_pressure": "node_pressure_memory_waiting_seconds_total",
+    "io_pressure": "node_pressure_io_waiting_seconds_total",
+    "throttling": 'container_cpu_cfs_throttled_periods_total{container="c"}',
+}
 
 
 @dataclass
@@ -31,6 +42,8 @@ class Machine:
     disk_bytes: float = 0.0
     network_bytes: float = 0.0
     at: float = 0.0
+    shares: dict[str, float] = field(default_factory=dict)
+    counters: dict[str, float] = field(default_factory=dict)
 
     def go_on(self, now: float) -> None:
         """Counters grow since the last look."""
@@ -39,6 +52,10 @@ class Machine:
         self.idle_s += passed * max(self.cores - self.cpu, 0.0)
         self.disk_bytes += passed * self.disk
         self.network_bytes += passed * self.network
+        grown = self.shares | ({"periods": 1.0} if "throttling" in self.shares else {})
+        for name, share in grown.items():
+            a_second = PERIODS if name in ("periods", "throttling") else 1.0
+            self.counters[name] = self.counters.get(name, 0.0) + passed * share * a_second
         self.at = now
 
     def text(self) -> str:
@@ -56,6 +73,10 @@ class Machine:
             f'node_network_receive_bytes_total{{device="lo"}} {self.network_bytes * 9.0!r}',
             f'node_network_transmit_bytes_total{{device="lo"}} {self.network_bytes * 9.0!r}',
         ]
+        lines += [f"{SHARES[name]} {self.counters[name]!r}" for name in self.shares]
+        if "throttling" in self.shares:
+            lines.append(f'container_cpu_cfs_periods_total{{container="c"}} {self.counters["periods"]!r}')
+            lines.append('container_cpu_cfs_periods_total{container=""} 1e9')  # the pod's own group is no container
         return "\n".join(lines) + "\n"
 
 
@@ -75,8 +96,11 @@ class Machines:
                 return
             machine = self.by_name.setdefault(name, Machine(told["cores"], told["memory_total"]))
             machine.go_on(time.time())
-            for field, value in told.items():
-                setattr(machine, field, value)
+            for name, value in told.items():
+                if name in SHARES:
+                    machine.shares[name] = value
+                else:
+                    setattr(machine, name, value)
 
     def text(self, name: str) -> str | None:
         """A node's metrics, None where it is gone."""

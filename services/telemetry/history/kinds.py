@@ -40,3 +40,33 @@ USAGE = Kind(
 has no row."""
 CAPACITY = {"cpu": "cpu_capacity", "memory": "memory_capacity"}
 """Metrics that say what a node has, in cores and bytes, told by the API server every few minutes: the node is there."""
+
+INCIDENTS = Kind(
+    "incidents",
+    pa.schema(
+        [
+            AT,
+            pa.field("node", pa.string(), nullable=False),
+            pa.field("kind", pa.string(), nullable=False),
+            pa.field("subject", pa.string(), nullable=False),
+            pa.field("until", pa.timestamp("ms", tz="UTC")),
+            pa.field("details", pa.string()),
+        ]
+    ),
+    ("node", "kind", "subject", "at"),
+)
+"""What happened to nodes. Written when it begins and again when it has ended: `until` is null in the first."""
+
+SIGNALS = Kind(
+    "signals",
+    pa.schema(
+        [
+            AT,
+            pa.field("node", pa.string(), nullable=False),
+            pa.field("signal", pa.string(), nullable=False),
+            pa.field("value", pa.float32()),
+        ]
+    ),
+    ("node", "signal", "at"),
+)
+"""Newest values of what is no usage, every 5 minutes; what nobody told has no row."""

@@ -121,12 +121,13 @@ class Prometheus:
     def _headers(self) -> dict[str, str]:
         """Who asks. The token is read each time: a kubelet renews it every hour."""
         given = self.settings
+        headers = {"X-Scope-OrgID": given.tenant} if given.tenant else {}
         if given.token_file:
-            return {"Authorization": f"Bearer {given.token_file.read_text('utf-8').strip()}"}
+            return headers | {"Authorization": f"Bearer {given.token_file.read_text('utf-8').strip()}"}
         if given.username:
             pair = f"{given.username}:{given.password.get_secret_value()}"
-            return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-        return {}
+            return headers | {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        return headers
 
     async def close(self) -> None:
         """Close the connections."""

@@ -11,6 +11,8 @@ import time
 from collections import deque
 from typing import NamedTuple
 
+from services.telemetry.live.causes import Causes
+from services.telemetry.live.kube_api import KubeApi
 from services.telemetry.live.prometheus import Prometheus, PrometheusError, Sample, Series
 from services.telemetry.live.usage import METRICS
 from services.telemetry.live.week import STEP_S, Asked
@@ -44,17 +46,24 @@ class SpanAnswer(NamedTuple):
 
 
 class Reader:
-    """`run` asks; `answers` holds what came. failing: why each metric is not answered, in a word."""
+    """`run` asks; `answers` holds what came. causes: why metrics are not answered."""
+
+    incomplete = "history is being loaded"
 
     def __init__(self, settings: PrometheusSettings, metrics: TelemetryMetrics) -> None:
         self.settings, self.metrics = settings, metrics
         self.answers: deque[NewestAnswer | SpanAnswer] = deque(maxlen=10 * WAITING)
         self.asked = {metric: Asked.nothing(time.time()) for metric in METRICS}
-        self.failing: dict[str, str] = {}
+        self.causes = Causes("prometheus", "Prometheus", metrics)
         self.skew_s = 0.0
 
-    async def run(self) -> None:
-        """Ask until cancelled."""
+    @property
+    def failing(self) -> dict[str, str]:
+        """Why each metric is not answered, in a word."""
+        return self.causes.failing
+
+    async def run(self, _: KubeApi | None = None) -> None:
+        """Ask until cancelled; the API server is not asked."""
         api = Prometheus(self.settings)
         try:
             while True:
@@ -78,10 +87,10 @@ class Reader:
         try:
             found = await api.newest(query)
         except PrometheusError as error:
-            self.failed(metric, error)
+            self.causes.failed(metric, error.reason, str(error))
             return
         now = time.time()
-        self.answered(metric)
+        self.causes.answered(metric)
         self.metrics.partial.labels(metric).inc(float(found.partial))
         if found.samples:
             self.note_clock(found.samples[0].at - now)
@@ -101,7 +110,7 @@ class Reader:
         try:
             series = await api.span(query, steps, STEP_S)
         except PrometheusError as error:
-            self.failed(metric, error)
+            self.causes.failed(metric, error.reason, str(error))
             return False
         self.asked[metric].done(steps)
         self.answers.append(SpanAnswer(metric, series, steps))
@@ -117,18 +126,6 @@ class Reader:
     def shares(self) -> dict[str, float]:
         """Share of a week that each metric has been asked for, 0 to 1."""
         return {metric: asked.share(time.time()) for metric, asked in self.asked.items()}
-
-    def failed(self, metric: str, error: PrometheusError) -> None:
-        """Count; the log gets a line where the reason is new, as a server may be away for hours."""
-        self.metrics.source_failures.labels("prometheus", error.reason).inc()
-        if self.failing.get(metric) != error.reason:
-            log.warning("Prometheus does not tell %s: %s", metric, error)
-        self.failing[metric] = error.reason
-
-    def answered(self, metric: str) -> None:
-        """It tells again."""
-        if self.failing.pop(metric, None):
-            log.info("Prometheus tells %s again", metric)
 
     def note_clock(self, ahead_s: float) -> None:
         """How far Prometheus's clock is ahead of ours."""

@@ -10,11 +10,14 @@ from typing import Any
 from berth.cluster.snapshot import NodeSnapshot
 from services.telemetry.errors import NotListedError
 from services.telemetry.history.recorder import Recorder
+from services.telemetry.live.health import Together
 from services.telemetry.live.kube_api import KubeApi, KubeApiError
 from services.telemetry.live.lease import Lease
 from services.telemetry.live.listwatch import ListWatch
+from services.telemetry.live.metrics_server import MetricsServer
 from services.telemetry.live.picture import Picture
 from services.telemetry.live.reader import Reader
+from services.telemetry.live.vitals import Vitals
 from services.telemetry.metrics import TelemetryMetrics
 from services.telemetry.settings import TelemetrySettings
 
@@ -38,7 +41,8 @@ class LiveSource:
         self.recorder = Recorder(settings.history, metrics) if settings.history.url else None
         self.picture = Picture(settings, metrics, self.recorder)
         self.watches: dict[str, ListWatch] = {}
-        self.reader = Reader(settings.prometheus, metrics) if settings.prometheus.url else None
+        self.vitals = Vitals(settings, metrics, lambda: self.fence() is not None)
+        self.reader = reader_of(settings, metrics)
         self.lease: Lease | None = None
 
     async def follow(self) -> None:
@@ -49,17 +53,20 @@ class LiveSource:
             log.error("%s", error)
             await asyncio.sleep(AGAIN_S)
             return
-        failures, copies = self.metrics.source_failures, self.picture.copies
+        failures, copies, health = self.metrics.source_failures, self.picture.copies, self.vitals.health
         self.watches = {
-            "nodes": ListWatch(api, NODES, copies.nodes, failures),
-            "pods": ListWatch(api, PODS, copies.pods, failures, RUNNING),
+            "nodes": ListWatch(api, NODES, Together((copies.nodes, health.nodes)), failures),
+            "pods": ListWatch(api, PODS, Together((copies.pods, health.running)), failures, RUNNING),
         }
+        vitals = self.vitals.follow(api, self.watches["pods"])
         self.lease = Lease(api, self.settings.lease) if self.settings.lease.name else None
         try:
             async with asyncio.TaskGroup() as group:
-                for work in (*self.watches.values(), self.reader, self.lease, self.recorder):
+                for work in (*self.watches.values(), *vitals, self.lease, self.recorder):
                     if work is not None:
                         group.create_task(work.run())
+                if self.reader is not None:
+                    group.create_task(self.reader.run(api))
         finally:
             await api.close()
 
@@ -83,9 +90,11 @@ class LiveSource:
         return bool(self.watches) and all(watch.synced.is_set() for watch in self.watches.values())
 
     def advance(self) -> None:
-        """Take in what Prometheus has answered, once there are nodes that it can be about."""
-        if self.listed and self.reader is not None:
-            self.picture.take(self.reader.taken(), keep=self.fence() is not None)
+        """Take in what was answered, once there are nodes that it can be about."""
+        if self.listed:
+            if self.reader is not None:
+                self.picture.take(self.reader.taken(), keep=self.fence() is not None)
+            self.vitals.take(self.picture.copies, self.picture.usage)
 
     def observe(self, version: int, fence: int) -> NodeSnapshot:
         """The cluster as it is now. Raises NotListedError."""
@@ -104,11 +113,11 @@ class LiveSource:
         if self.lease and self.lease.failing:
             found.append(f"the Lease cannot be used: {self.lease.failing}")
         if self.reader:
-            found += [f"Prometheus does not tell {metric}: {why}" for metric, why in self.reader.failing.items()]
-            found += ["history is being loaded"] if self.loaded_days() < WEEK_DAYS else []
+            found += self.reader.causes.words()
+            found += [self.reader.incomplete] if self.loaded_days() < WEEK_DAYS else []
         if self.recorder and self.recorder.failing:
             found.append(f"history is not written: {self.recorder.failing}")
-        return found
+        return found + self.vitals.degraded()
 
     def state(self) -> dict[str, Any]:
         """For /v1/state: what is known, how old it is, and how much of a week is there."""
@@ -122,7 +131,15 @@ class LiveSource:
             "history": {metric: round(share, 3) for metric, share in reader.shares().items()} if reader else {},
             "clock_ahead_s": rounded(reader.skew_s) if reader else None,
             "kept": self.recorder.state() if self.recorder else None,
+            **self.vitals.state(),
         }
+
+
+def reader_of(settings: TelemetrySettings, metrics: TelemetryMetrics) -> Reader | MetricsServer | None:
+    """Who tells of usage; None: nobody."""
+    if settings.prometheus.url:
+        return Reader(settings.prometheus, metrics)
+    return MetricsServer(settings.prometheus, metrics) if settings.metrics_server else None
 
 
 def rounded(seconds: float | None) -> float | None:

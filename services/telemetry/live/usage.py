@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ Floats = NDArray[np.float32]
 
 METRICS = ("cpu", "memory", "disk", "network")
 """In the order of a snapshot's and a history's planes."""
-NODE_LABELS = ("node", "nodename", "instance", "kubernetes_node")
+NODE_LABELS = ("node", "nodename", "instance", "kubernetes_node", "node_name")
 """Labels that may name a node, the first that does wins."""
+LARGEST = sys.float_info.max
 
 
 class Reading(NamedTuple):
@@ -34,16 +36,19 @@ class Usage:
 
     readings: dict[str, dict[str, Reading]] = field(default_factory=lambda: {metric: {} for metric in METRICS})
 
-    def take(self, metric: str, samples: Iterable[Sample], names: Mapping[str, str], now: float) -> Counter[str]:
-        """Enter what one query has answered. names: the node of each name and address. Returns how many samples were
-        left out, by reason: 'stranger' (no node of the cluster), 'out-of-range', 'duplicate' (a larger value of the
-        same node is there: an exporter that was replaced is told of for some minutes more)."""
+    def take(
+        self, metric: str, samples: Iterable[Sample], names: Mapping[str, str], now: float, most: float = LARGEST
+    ) -> Counter[str]:
+        """Enter what one query has answered. names: the node of each name and address; most: the largest value that can
+        be. Returns how many samples were left out, by reason: 'stranger' (no node of the cluster), 'out-of-range',
+        'duplicate' (a larger value of the same node is there: an exporter that was replaced is told of for some minutes
+        more)."""
         best, left_out = dict[str, float](), Counter[str]()
         for sample in samples:
             node = node_of(sample.labels, names)
             if not node:
                 left_out["stranger"] += 1
-            elif not 0.0 <= sample.value < math.inf:
+            elif not 0.0 <= sample.value <= most:
                 left_out["out-of-range"] += 1
             else:
                 left_out["duplicate"] += node in best
