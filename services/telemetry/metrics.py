@@ -41,6 +41,11 @@ class TelemetryMetrics:
         self.skew = Gauge(
             "berth_telemetry_prometheus_clock_ahead_seconds", "Prometheus's clock against ours", registry=self.registry
         )
+        self.bindings = self.counter("bindings", "Bound pods, by what became of their decision record", "outcome")
+        self.binding_losses = self.counter("binding_losses", "What was given up as too much waited, by kind", "what")
+        self.binding_failures = self.counter(
+            "binding_failures", "Attempts to read decision records or to keep bindings that failed", "of", "reason"
+        )
         for reason in ("store", "fenced", "not-listed", "internal"):
             self.failures.labels(reason)
 

@@ -65,6 +65,15 @@ class LeaseSettings(Group):
     duration_s: int = Field(10, ge=2, le=300, description="another takes over this long after the last renewal, s")
 
 
+class HistorySettings(Group):
+    """What is kept of the past, as Parquet by day."""
+
+    url: str = Field("", description="folder or fsspec URL (s3://…, gs://…) of its root; empty: nothing is kept")
+    flush_s: float = Field(300.0, ge=0.5, le=3600.0, description="between two files, s; a crash loses as much")
+    keep_days: int = Field(35, ge=1, le=3650, description="days that are kept")
+    budget_gib: float = Field(20.0, gt=0.0, le=1e6, description="size above which the oldest days go, GiB")
+
+
 class TelemetrySettings(ProcessSettings):
     """Where nodes come from, how often they are looked at, and where snapshots go."""
 
@@ -90,4 +99,5 @@ class TelemetrySettings(ProcessSettings):
         None, description="of the cluster; without one, the service account of the pod that this runs in"
     )
     lease: LeaseSettings = Field(LeaseSettings(), description="one publisher of several")
+    history: HistorySettings = Field(HistorySettings(), description="what is kept of the past")
     prometheus: PrometheusSettings = Field(PrometheusSettings(), description="where usage comes from")
