@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from berth.decisions.record import Decision, decode
 from services.telemetry.bindings.verdict import Bound, Row, row_of
 
-SETTLE_S = 10.0
+SETTLE_S = 5.0
 """A pod that is tried again has a record of each attempt: the newest counts, once records have had so long to come."""
 PATIENCE_S = 300.0
 """A binding waits so long for a record, and no longer: most pods are none of ours."""
@@ -21,6 +21,10 @@ MOST = 20_000
 """Of each that wait, and of pods remembered as done; the oldest give way."""
 MOST_BYTES = 32 * 2**20
 """Of the records that wait."""
+
+LAST_MS = 253_402_300_800_000
+"""The year 10000."""
+MAX_SCORE = 10
 
 
 class Waiting(NamedTuple):
@@ -47,6 +51,8 @@ class Join:
         try:
             decision, text = decode(raw), raw.decode()
         except (msgspec.DecodeError, UnicodeDecodeError):
+            return False
+        if not storable(decision):
             return False
         uid = decision.pod_uid
         before = self.records.get(uid)
@@ -117,3 +123,8 @@ class Join:
     def _drop_record(self, uid: str) -> None:
         before = self.records.pop(uid, None)
         self.bytes -= len(before.record) if before else 0
+
+
+def storable(decision: Decision) -> bool:
+    """Whether its numbers fit the columns: one that somebody else put into the stream must not stop the others."""
+    return 0 <= decision.decided_ms < LAST_MS and all(0 <= one.score <= MAX_SCORE for one in decision.top)

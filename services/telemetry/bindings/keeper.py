@@ -34,13 +34,11 @@ DAYS_TIDIED = 3
 class Keeper:
     """`keep` and `rows` are called on the event loop, `flush` in a worker thread."""
 
-    def __init__(self, settings: HistorySettings, metrics: TelemetryMetrics) -> None:
-        self.settings, self.metrics = settings, metrics
+    def __init__(self, settings: HistorySettings, metrics: TelemetryMetrics, most: int = MOST) -> None:
+        self.settings, self.metrics, self.most = settings, metrics, most
         files = Files(settings.url)
-        self.store, self.all = (
-            HistoryStore(files, BINDINGS),
-            [HistoryStore(files, USAGE), HistoryStore(files, BINDINGS)],
-        )
+        self.store = HistoryStore(files, BINDINGS)
+        self.all = [HistoryStore(files, USAGE), self.store]
         self.waiting: deque[Row] = deque()
         self.taken: list[Row] = []
         """Being written."""
@@ -52,11 +50,7 @@ class Keeper:
     def keep(self, row: Row) -> None:
         """Enter a row."""
         with self.lock:
-            self.waiting.append(row)
-            self.bytes += size_of(row)
-            while len(self.waiting) > MOST or self.bytes > MOST_BYTES:
-                self._give_up()
-                self.metrics.binding_losses.labels("row").inc()
+            self._enter(row)
 
     def rows(self) -> list[Row]:
         """Those that are not written yet, oldest first."""
@@ -101,8 +95,16 @@ class Keeper:
             came, self.taken = list(self.waiting), []
             self.waiting.clear()
             self.bytes = 0
-        for row in [*rows, *came]:
-            self.keep(row)
+            for row in (*rows, *came):
+                self._enter(row)
+
+    def _enter(self, row: Row) -> None:
+        """Under the lock."""
+        self.waiting.append(row)
+        self.bytes += size_of(row)
+        while len(self.waiting) > self.most or self.bytes > MOST_BYTES:
+            self._give_up()
+            self.metrics.binding_losses.labels("row").inc()
 
     def _give_up(self) -> None:
         self.bytes -= size_of(self.waiting.popleft())
