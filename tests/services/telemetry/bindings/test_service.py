@@ -97,7 +97,6 @@ def test_an_hour_later_both_nodes_loads_are_known(valkey: ValkeyServer, redis: R
 
 
 @pytest.mark.long
-
 def test_a_store_that_refuses_and_a_redis_that_holds_something_else(
     valkey: ValkeyServer, redis: Redis, tmp_path: Path
 ) -> None:
