@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from berth.decisions.record import encode
-from services.telemetry.bindings.join import PATIENCE_S, RECORD_S, SETTLE_S, Join
+from services.telemetry.bindings.join import AT_ONCE, PATIENCE_S, RECORD_S, SETTLE_S, Join
 from tests.services.telemetry.bindings.samples import Counted, bound, decision
 
 LATE = encode(decision(decided=1e15))
@@ -99,6 +99,13 @@ def test_of_too_many_the_oldest_give_way_and_are_counted(counted: Counted) -> No
     assert list(join.records) == ["r2", "r3", "r4"]
     assert list(join.bound) == ["b2", "b3", "b4"]
     assert (counted.value("losses", "record"), counted.value("losses", "binding")) == (2.0, 2.0)
+
+
+def test_many_are_given_bit_by_bit(join: Join) -> None:
+    for number in range(AT_ONCE + 1):
+        join.take_record(encode(decision(f"u{number}")), 0.0)
+        join.take_bound(bound(f"u{number}"), 0.0)
+    assert [len(join.due(100.0)) for _ in range(3)] == [AT_ONCE, 1, 0]
 
 
 def test_records_are_bounded_by_their_bytes_too(counted: Counted) -> None:
