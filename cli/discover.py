@@ -30,6 +30,18 @@ def extender_url(given: str | None) -> str:
     return f"http://127.0.0.1:{port}"
 
 
+def telemetry_url(given: str | None) -> str:
+    """Base URL of telemetry. Raises InvalidSettings."""
+    if given:
+        return given.rstrip("/")
+    port = mesh_file().get("telemetry", {}).get("http")
+    if port is None:
+        from services.telemetry.settings import TelemetrySettings
+
+        port = TelemetrySettings.load().port
+    return f"http://127.0.0.1:{port}"
+
+
 def redis_url(given: str | None, config: Path | None) -> str:
     """URL of the Redis that the extenders read. Raises InvalidSettings."""
     found = given or (None if config else mesh_file().get("redis_url"))

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from berth.decisions.record import Decision
+    from cli.decisions import Explained
 
 Pod = Annotated[str, typer.Argument(help="the pod's name or uid")]
 Url = Annotated[str | None, typer.Option(help="the extender (default: the running `berth up`, else port 8888)")]
+Telemetry = Annotated[str | None, typer.Option(help="telemetry (default: the running `berth up`'s, else port 8084)")]
 DataDir = Annotated[Path, typer.Option(help="where records are looked for when no extender answers")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the record itself")]
 
@@ -37,11 +39,15 @@ OUTCOMES = {
 }
 
 
-def explain(pod: Pod, url: Url = None, data_dir: DataDir = DEFAULT_DATA_DIR, json: AsJson = False) -> None:
+def explain(
+    pod: Pod, url: Url = None, telemetry: Telemetry = None, data_dir: DataDir = DEFAULT_DATA_DIR, json: AsJson = False
+) -> None:
     """Show why a pod went where it went: the best nodes with their parts, the models, the time.
 
-    The extender is asked. Where it has nothing, or none runs, the decision records in the data folder are read: it
-    works after `berth demo` too. Exit code 1 where no decision is kept.
+    The extender is asked. Where it has nothing, or none runs, telemetry is, which keeps the decisions of bound pods for
+    weeks where `telemetry.history.url` is set, and the decision records in the data folder are read: it works after
+    `berth demo` too. Where telemetry knows the pod, it says where it was really bound. Exit code 1 where no decision is
+    kept.
 
     Examples:
 
@@ -51,90 +57,59 @@ def explain(pod: Pod, url: Url = None, data_dir: DataDir = DEFAULT_DATA_DIR, jso
 
       berth explain openb-pod-0007 --json
     """
-    from berth.decisions.record import encode
     from cli.console import console
+    from cli.decisions import find
 
-    decision = find(pod, url, data_dir)
+    found = find(pod, url, telemetry, data_dir)
     if json:
-        print(encode(decision).decode())
+        print(as_json(found))
     else:
-        show(console(), decision)
+        show(console(), found)
 
 
-def find(pod: str, url: str | None, data_dir: Path) -> Decision:
-    """The newest decision for a pod. Raises CliError with advice."""
-    from urllib.parse import quote
+def as_json(found: Explained) -> str:
+    """The record, with what became of it as `binding` where that is known."""
+    from msgspec.json import encode
+    from msgspec.structs import asdict
 
-    from berth.decisions.record import decode
-    from cli.discover import extender_url
-    from cli.endpoint import call
-    from cli.errors import CliError, UnreachableError
-
-    where = extender_url(url)
-    try:
-        status, raw = call("GET", f"{where}/v1/decisions/{quote(pod, safe='')}")
-    except UnreachableError as error:
-        if url is None and (found := in_logs(pod, data_dir)):
-            return found
-        raise UnreachableError(f"{error}. Is `berth up` running, or is --url right?") from error
-    if status == 404:
-        if url is None and (found := in_logs(pod, data_dir)):
-            return found
-        raise CliError(
-            f"no decision is kept for {pod}. Records are kept of the newest pods that opted in (schedulerName berth, "
-            f"or the label berth.dev/scoring=true) while the mode is shadow or active; see {where}/v1/decisions"
-        )
-    if status != 200:
-        raise UnreachableError(f"{where} answers with status {status}: is it an extender?")
-    return decode(raw)
+    more = {} if found.binding is None else {"binding": found.binding}
+    return encode({**asdict(found.decision), **more}).decode()
 
 
-def in_logs(pod: str, data_dir: Path) -> Decision | None:
-    """The newest record in the logs that `berth up` and `berth demo` leave behind."""
-    import msgspec
-
-    from berth.decisions.record import decode
-
-    found: list[Decision] = []
-    for path in (data_dir / "decisions.jsonl", data_dir / "demo" / "decisions.jsonl"):
-        if not path.is_file():
-            continue
-        with path.open("rb") as lines:
-            for line in lines:
-                if pod.encode() in line:
-                    try:
-                        found.append(decode(line))
-                    except msgspec.DecodeError:
-                        continue  # the last line of a process that was killed
-    matching = [decision for decision in found if pod in (decision.pod_uid, decision.pod_name)]
-    return max(matching, key=lambda decision: decision.decided_ms, default=None)
-
-
-def show(out: Console, decision: Decision) -> None:
-    """The record for people."""
-    from datetime import UTC, datetime
-
+def show(out: Console, found: Explained) -> None:
+    """The record and what became of it, for people."""
     from rich.panel import Panel
     from rich.text import Text
 
-    when = datetime.fromtimestamp(decision.decided_ms / 1000.0, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    age = "" if decision.snapshot_age_s is None else f", {decision.snapshot_age_s:.1f} s old"
-    lines = [
-        f"decided {when} by {decision.replica}, mode {decision.mode}, asked by {decision.verb}",
-        f"{decision.nodes} feasible nodes"
-        + (f", {decision.unknown_nodes} of them unknown to the snapshot" if decision.unknown_nodes else ""),
-        f"snapshot {decision.snapshot_version}{age}; fallback step: {decision.fallback}",
-    ]
-    if decision.removed:
-        lines.append(f"left out by filter: {', '.join(decision.removed)}")
+    decision = found.decision
     title = f"{decision.pod_namespace}/{decision.pod_name or decision.pod_uid}"
-    said = Text.assemble((decision.reason or "no reason recorded", "bold"), "\n", "\n".join(lines))
+    said = Text.assemble((decision.reason or "no reason recorded", "bold"), "\n", "\n".join(lines(found)))
     out.print(Panel(said, title=Text(title), title_align="left"))
     if decision.top:
         out.print(nodes_table(decision))
     if decision.models:
         out.print(models_table(decision))
     out.print("time: " + ", ".join(f"{step} {ms:.2f} ms" for step, ms in decision.took_ms.items()))
+
+
+def lines(found: Explained) -> list[str]:
+    """When and over what it was decided, and what became of it."""
+    from datetime import UTC, datetime
+
+    from cli.bound import in_words
+
+    decision = found.decision
+    when = datetime.fromtimestamp(decision.decided_ms / 1000.0, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    age = "" if decision.snapshot_age_s is None else f", {decision.snapshot_age_s:.1f} s old"
+    said = [
+        f"decided {when} by {decision.replica}, mode {decision.mode}, asked by {decision.verb}",
+        f"{decision.nodes} feasible nodes"
+        + (f", {decision.unknown_nodes} of them unknown to the snapshot" if decision.unknown_nodes else ""),
+        f"snapshot {decision.snapshot_version}{age}; fallback step: {decision.fallback}",
+    ]
+    if decision.removed:
+        said.append(f"left out by filter: {', '.join(decision.removed)}")
+    return said + (in_words(found.binding) if found.binding else [])
 
 
 def nodes_table(decision: Decision) -> Table:

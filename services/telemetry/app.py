@@ -7,7 +7,7 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +16,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from berth.simulator.errors import AlreadyBoundError, SimulatorError, UnknownNodeError, UnknownPodError
+from services.telemetry.bindings.routes import answers_of, bindings_router, following_of
 from services.telemetry.control import NotBuiltError, replay_router
 from services.telemetry.errors import TelemetryError
 from services.telemetry.loop import Telemetry
@@ -24,6 +25,9 @@ from services.telemetry.publish import Publisher, connect
 from services.telemetry.replay import ReplaySource
 from services.telemetry.settings import TelemetrySettings
 from services.telemetry.source import Source
+
+if TYPE_CHECKING:
+    from services.telemetry.bindings.following import Following
 
 S = TypeVar("S", bound=Source)
 
@@ -60,24 +64,28 @@ def telemetry_of(settings: TelemetrySettings, make: Callable[[TelemetrySettings,
 
 
 def application(telemetry: Telemetry[S], settings: TelemetrySettings) -> FastAPI:
-    """What every source has; the loop starts and ends with it."""
+    """What every source has; the loop, and what follows bindings where history is kept, start and end with it."""
+    following = following_of(telemetry, settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        loop = asyncio.create_task(telemetry.run())
+        running = [asyncio.create_task(one.run()) for one in (telemetry, following) if one is not None]
         yield
-        loop.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await loop
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
         await telemetry.publisher.redis.aclose()
 
     app = FastAPI(title="Berth telemetry", lifespan=lifespan)
-    add_routes(app, telemetry, settings)
+    add_routes(app, telemetry, settings, following)
+    app.include_router(bindings_router(answers_of(following, settings)))
     add_error_answers(app)
     return app
 
 
-def add_routes(app: FastAPI, telemetry: Telemetry[S], settings: TelemetrySettings) -> None:
+def add_routes(
+    app: FastAPI, telemetry: Telemetry[S], settings: TelemetrySettings, following: Following[S] | None
+) -> None:
     """Health, metrics, state."""
 
     @app.get("/healthz", response_class=PlainTextResponse)
@@ -87,7 +95,7 @@ def add_routes(app: FastAPI, telemetry: Telemetry[S], settings: TelemetrySetting
     @app.get("/readyz")
     async def readyz() -> Response:
         ready = telemetry.newest is not None or telemetry.standby
-        return JSONResponse({"ready": ready, "degraded": degraded(telemetry)}, 200 if ready else 503)
+        return JSONResponse({"ready": ready, "degraded": degraded(telemetry, following)}, 200 if ready else 503)
 
     @app.get("/metrics")
     async def metrics() -> Response:
@@ -96,16 +104,17 @@ def add_routes(app: FastAPI, telemetry: Telemetry[S], settings: TelemetrySetting
 
     @app.get("/v1/state")
     async def state() -> dict[str, Any]:
-        return describe(telemetry, settings)
+        return describe(telemetry, settings, following)
 
 
-def degraded(telemetry: Telemetry[S]) -> list[str]:
+def degraded(telemetry: Telemetry[S], following: Following[S] | None) -> list[str]:
     """What keeps telemetry from its work, in words; empty when all is well."""
     found = [WORDS[telemetry.last_failure]] if telemetry.last_failure else []
-    return found + (telemetry.source.degraded() if telemetry.source else ["the cluster is being built"])
+    found += telemetry.source.degraded() if telemetry.source else ["the cluster is being built"]
+    return found + (following.degraded() if following else [])
 
 
-def describe(telemetry: Telemetry[S], settings: TelemetrySettings) -> dict[str, Any]:
+def describe(telemetry: Telemetry[S], settings: TelemetrySettings, following: Following[S] | None) -> dict[str, Any]:
     """/v1/state."""
     newest, age = telemetry.newest, telemetry.age_s()
     return {
@@ -119,7 +128,8 @@ def describe(telemetry: Telemetry[S], settings: TelemetrySettings) -> dict[str, 
         "interval_s": settings.interval_s,
         "paused": telemetry.paused,
         "standby": telemetry.standby,
-        "degraded": degraded(telemetry),
+        "degraded": degraded(telemetry, following),
+        "joining": following.state() if following else None,
         settings.source: telemetry.source.state() if telemetry.source else None,
     }
 

@@ -39,6 +39,7 @@ class Telemetry(Generic[S]):
         self.last_failure = ""
         self.paused = False
         self.lock = asyncio.Lock()
+        self.built = asyncio.Event()
 
     async def run(self) -> None:
         """Builds the source and publishes until cancelled. Nothing but cancellation ends it."""
@@ -69,6 +70,7 @@ class Telemetry(Generic[S]):
     async def build(self) -> None:
         """Makes the source, off the event loop."""
         self.source = await asyncio.to_thread(self.make_source)
+        self.built.set()
 
     async def guarded(self, work: Callable[[], Awaitable[object]]) -> None:
         """The outermost edge: what goes wrong is logged and counted, the loop goes on."""

@@ -52,6 +52,11 @@ class TelemetryMetrics:
             registry=self.registry,
         )
         self.history_age.set(math.nan)
+        self.bindings = self.counter("bindings", "Bound pods, by what became of their decision record", "outcome")
+        self.binding_losses = self.counter("binding_losses", "What was given up as too much waited, by kind", "what")
+        self.binding_failures = self.counter(
+            "binding_failures", "Attempts to read decision records or to keep bindings that failed", "of", "reason"
+        )
         for reason in ("store", "fenced", "not-listed", "internal"):
             self.failures.labels(reason)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from berth.cluster.pods import PodRequest
+from berth.cluster.pods import BoundPod, PodRequest
 from berth.cluster.snapshot import NodeSnapshot
 from berth.simulator.cluster import ReplayedCluster
 from berth.simulator.disturbances import FaultKind, SetLoad
@@ -29,6 +30,7 @@ class ReplaySource:
         self.term = fence
         self.bound: dict[str, tuple[int, float]] = {}
         self.lock = threading.Lock()
+        self.tell_bound: Callable[[BoundPod], None] = lambda _: None
 
     @classmethod
     def from_settings(cls, settings: TelemetrySettings) -> ReplaySource:
@@ -50,6 +52,10 @@ class ReplaySource:
     def degraded(self) -> list[str]:
         """Nothing that could go wrong."""
         return []
+
+    def tell_bindings(self, tell: Callable[[BoundPod], None]) -> None:
+        """Of pods that /replay/bind binds from now on."""
+        self.tell_bound = tell
 
     def advance(self) -> None:
         """Moves the recording on."""
@@ -79,6 +85,7 @@ class ReplaySource:
             row = self.cluster.row(node)
             self.cluster.bind(pod, row)
             self.bound[pod.uid] = row, time.monotonic()
+        self.tell_bound(BoundPod(pod, node, bound=time.time()))
 
     def release(self, uid: str) -> str:
         """Ends a pod; returns its node. Raises UnknownPodError."""

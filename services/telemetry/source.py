@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from berth.cluster.pods import BoundPod
 from berth.cluster.snapshot import NodeSnapshot
 
 
@@ -32,6 +34,10 @@ class Source(Protocol):
 
     def state(self) -> dict[str, Any]:
         """What it knows, for /v1/state."""
+        ...
+
+    def tell_bindings(self, tell: Callable[[BoundPod], None]) -> None:
+        """Tell of each bound pod that is known, and from now on of each that is bound, in any thread, without delay."""
         ...
 
     def degraded(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from services.telemetry.history.files import Files
 from services.telemetry.history.incidents import Incident, incident_rows, incidents_in, moment
 from services.telemetry.history.kinds import INCIDENTS, SIGNALS
-from services.telemetry.history.store import HistoryStore, enforce
+from services.telemetry.history.store import HistoryStore
+from services.telemetry.history.tidying import Tidying
 from services.telemetry.settings import HistorySettings
 
-HOUR = timedelta(hours=1)
 DAYS_TIDIED = 8
 """An incident may be told of, and written, days after it happened."""
 
@@ -29,7 +29,8 @@ class Journal:
         self.settings = settings
         files = Files(settings.url)
         self.incidents, self.signals = HistoryStore(files, INCIDENTS), HistoryStore(files, SIGNALS)
-        self.mine, self.tidied = secrets.token_hex(3), datetime.min.replace(tzinfo=UTC)
+        self.tidying = Tidying(settings, [self.incidents, self.signals], days=DAYS_TIDIED)
+        self.mine = secrets.token_hex(3)
 
     def write_incidents(self, incidents: Sequence[Incident]) -> None:
         """Each in the hour in which it began; one that is there already becomes one with it when it is read."""
@@ -52,20 +53,8 @@ class Journal:
         return [one for one in found if one.until is None or one.until >= start]
 
     def tidy(self, now: datetime) -> None:
-        """Once an hour: put the files of hours that have ended together; let old days go."""
-        hour = now.replace(minute=0, second=0, microsecond=0)
-        if hour <= self.tidied:
-            return
-        for store in (self.incidents, self.signals):
-            for day in store.days()[-DAYS_TIDIED:]:
-                store.compact(day, hour - HOUR)
-        enforce(
-            [self.incidents, self.signals],
-            self.settings.keep_days,
-            int(self.settings.budget_gib * 2**30),
-            now.date(),
-        )
-        self.tidied = hour
+        """Once an hour: see `Tidying`."""
+        self.tidying.tidy(now)
 
 
 def signal_rows(values: Mapping[str, Mapping[str, float]], at: float) -> pa.Table:

@@ -70,3 +70,33 @@ SIGNALS = Kind(
     ("node", "signal", "at"),
 )
 """Newest values of what is no usage, every 5 minutes; what nobody told has no row."""
+
+BINDINGS = Kind(
+    "bindings",
+    pa.schema(
+        [
+            AT,
+            pa.field("pod_uid", pa.string(), nullable=False),
+            *(pa.field(name, pa.string()) for name in ("pod_namespace", "pod_name", "node")),
+            pa.field("decided_at", AT.type),
+            *(pa.field(name, pa.string()) for name in ("mode", "neutral_reason", "fallback", "best_node")),
+            pa.field("best_score", pa.int32()),
+            pa.field("best_total", pa.float64()),
+            pa.field("agreed", pa.bool_()),
+            pa.field("rank", pa.int32()),
+            pa.field("regret", pa.float64()),
+            pa.field("regret_at_least", pa.bool_()),
+            pa.field("rejected_node", pa.string()),
+            pa.field("decision", pa.string()),
+            *(pa.field(name, pa.float32()) for name in ("node_cpu", "node_memory", "rejected_cpu", "rejected_memory")),
+        ]
+    ),
+    ("at", "pod_uid"),
+)
+"""Pods bound `at`, each with the decision that went before: the node it really has, the node that the record put first
+with its score and total, whether they are one, the node's rank among those the record keeps (1 is the best), and the
+regret: the best total minus its own, or at least that much where the record does not keep it. rejected_node: the best
+kept one that the pod does not have. The last four, shares of allocatable, are the mean of the hour after the binding:
+a second row says them when it is over. `decision` is the record, JSON."""
+
+KINDS = (USAGE, INCIDENTS, SIGNALS, BINDINGS)

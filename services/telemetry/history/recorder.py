@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from services.telemetry.history.errors import HistoryError
 from services.telemetry.history.files import Files
 from services.telemetry.history.kinds import CAPACITY, USAGE
 from services.telemetry.history.notes import Notes, rows_of
-from services.telemetry.history.store import HistoryStore, enforce
+from services.telemetry.history.store import HistoryStore
+from services.telemetry.history.tidying import Tidying
 from services.telemetry.metrics import TelemetryMetrics
 from services.telemetry.settings import HistorySettings
 
@@ -30,7 +31,6 @@ log = logging.getLogger("berth.telemetry.history")
 
 WAITING_S = 3600.0
 """Rows wait so long for a store that refuses them; then the oldest are given up."""
-DAYS_TIDIED = 3
 TOLD_BY_API_SERVER = "node"
 
 
@@ -40,6 +40,7 @@ class Recorder:
     def __init__(self, settings: HistorySettings, metrics: TelemetryMetrics) -> None:
         self.settings, self.metrics = settings, metrics
         self.store = HistoryStore(Files(settings.url), USAGE)
+        self.tidying = Tidying(settings, [self.store])
         self.waiting: deque[Notes] = deque()
         self.lock = threading.Lock()
         self.newest: dict[str, int] = {}
@@ -88,7 +89,7 @@ class Recorder:
         try:
             if taken:
                 self._write(taken)
-            self._tidy(datetime.now(UTC))
+            self.tidying.tidy(datetime.now(UTC))
             self.failing = ""
         except HistoryError as error:
             self._failed(error)
@@ -104,21 +105,6 @@ class Recorder:
             raise
         self.metrics.history_rows.inc(rows.num_rows)
         self.written_at = time.time()
-
-    def _tidy(self, now: datetime) -> None:
-        """Put the files of hours that have ended together; let old days go."""
-        hour = now.replace(minute=0, second=0, microsecond=0)
-        if hour.timestamp() <= self.newest.get("tidied", 0):
-            return
-        for day in self.store.days()[-DAYS_TIDIED:]:
-            self.store.compact(day, hour - timedelta(seconds=WAITING_S))
-        self._enforce(now.date())
-        self.newest["tidied"] = int(hour.timestamp())
-
-    def _enforce(self, today: date) -> None:
-        gone = enforce([self.store], self.settings.keep_days, int(self.settings.budget_gib * 2**30), today)
-        if gone:
-            log.info("history: days removed: %s", ", ".join(map(str, gone)))
 
     def _failed(self, error: HistoryError) -> None:
         self.metrics.history_failures.labels(error.reason).inc()

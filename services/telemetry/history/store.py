@@ -171,20 +171,3 @@ def day_named(folder: str) -> date | None:
         return date.fromisoformat(folder.removeprefix("day=")) if folder.startswith("day=") else None
     except ValueError:
         return None
-
-
-def enforce(stores: Sequence[HistoryStore], keep_days: int, budget_bytes: int, today: date) -> list[date]:
-    """Remove days that are too old, then the oldest until the rest fits; today stays. Returns those removed."""
-    sizes: dict[date, int] = {}
-    for store in stores:
-        for day, size in store.sizes().items():
-            sizes[day] = sizes.get(day, 0) + size
-    total, removed = sum(sizes.values()), []
-    for day in sorted(day for day in sizes if day < today):
-        if day >= today - timedelta(days=keep_days) and total <= budget_bytes:
-            break
-        for store in stores:
-            store.remove(day)
-        total -= sizes[day]
-        removed.append(day)
-    return removed

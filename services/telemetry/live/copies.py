@@ -31,8 +31,24 @@ class Copies:
         )  # fmt: skip
         self.pods = KindCopy[BoundPod](
             self.lock, unreadable.labels("pods"), read_bound_pod, lambda pod: pod.request.uid,
-            known.keep_pods, known.put_pod, known.drop_pod,
+            known.keep_pods, self.put_pod, known.drop_pod,
         )  # fmt: skip
+        self.tell_bound: Callable[[BoundPod], None] | None = None
+
+    def put_pod(self, pod: BoundPod) -> None:
+        """Enter a pod; tell of it where it is bound and was not before. Under the lock."""
+        before = self.accounts.pods.get(pod.request.uid)
+        self.accounts.put_pod(pod)
+        if self.tell_bound and pod.node and not (before and before.node):
+            self.tell_bound(pod)
+
+    def tell_bindings(self, tell: Callable[[BoundPod], None]) -> None:
+        """Of the pods that have a node, then of each that gets one."""
+        with self.lock:
+            for pod in self.accounts.pods.values():
+                if pod.node:
+                    tell(pod)
+            self.tell_bound = tell
 
 
 @dataclass(frozen=True)

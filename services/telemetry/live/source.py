@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
+from berth.cluster.pods import BoundPod
 from berth.cluster.snapshot import NodeSnapshot
 from services.telemetry.errors import NotListedError
 from services.telemetry.history.recorder import Recorder
@@ -118,6 +120,10 @@ class LiveSource:
         if self.recorder and self.recorder.failing:
             found.append(f"history is not written: {self.recorder.failing}")
         return found + self.vitals.degraded()
+
+    def tell_bindings(self, tell: Callable[[BoundPod], None]) -> None:
+        """Of those that the watch has seen, then of each that it sees."""
+        self.picture.copies.tell_bindings(tell)
 
     def state(self) -> dict[str, Any]:
         """For /v1/state: what is known, how old it is, and how much of a week is there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from berth.cluster import keys
+from berth.cluster.pods import BoundPod
 from berth.cluster.snapshot import NodeSnapshot
 from services.telemetry.loop import Telemetry
 from services.telemetry.metrics import TelemetryMetrics
@@ -35,6 +37,8 @@ class OneNode:
         return self.term
 
     async def outrun(self, fence: int) -> None: ...
+
+    def tell_bindings(self, tell: Callable[[BoundPod], None]) -> None: ...
 
     def state(self) -> dict[str, Any]:
         return {}

@@ -18,7 +18,8 @@ from berth.settings import InvalidSettings
 from services.telemetry.history.errors import HistoryError
 from services.telemetry.history.files import Files
 from services.telemetry.history.kinds import USAGE
-from services.telemetry.history.store import HistoryStore, enforce
+from services.telemetry.history.store import HistoryStore
+from services.telemetry.history.tidying import enforce
 from services.telemetry.settings import TelemetrySettings
 from tests.services.telemetry.history.rows import START, constant, usage_rows
 

@@ -1,0 +1,1 @@
+"""What was really bound, joined to the decision records and kept: agreement, regret, realised load."""
