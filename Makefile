@@ -56,7 +56,8 @@ test: $(STAMP) ## that, and everything a normal user's machine can run: 7 to 12 
 	$(PYTEST) -m "timed and $(HERE)"
 
 test-long: $(STAMP) ## full fault and memory lengths
-	$(PYTEST) -m "long and not train"
+	$(PYTEST) $(TWO) -m "long and not timed and not train"
+	$(PYTEST) -m "long and timed and not train"
 
 # Torch is 5 GB: its own environment, made when asked for.
 TRAIN := .venv-train

@@ -144,12 +144,18 @@ def model_process(name: str, settings: object, ports: Ports, wishes: Wishes) -> 
     return Process(name, module(f"services.{section_of(name)}", wishes), settings.host, http, grpc, None, told)
 
 
+HISTORY = "history"
+"""Folder of the data folder that a real cluster's past goes to."""
+
+
 def telemetry_process(settings: TelemetrySettings, ports: Ports, redis_url: str, wishes: Wishes) -> Process:
     """Telemetry, which publishes the replayed cluster, or the real one of a kubeconfig."""
     http = ports.pick(settings.port)
     wished: dict[str, object] = {"NODES": wishes.nodes, "INTERVAL_S": wishes.interval_s, "SEED": wishes.seed}
     if wishes.kubeconfig:
         wished |= {"SOURCE": "cluster", "KUBECONFIG": wishes.kubeconfig.absolute()}
+        if not settings.history.url:
+            wished |= {"HISTORY__URL": wishes.data_dir.absolute() / HISTORY}
     if wishes.prometheus:
         wished |= {"PROMETHEUS__URL": wishes.prometheus}
     told = {"PORT": http, "REDIS_URL": redis_url, **{key: value for key, value in wished.items() if value is not None}}

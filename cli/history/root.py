@@ -15,7 +15,10 @@ Config = Annotated[
     Path | None, typer.Option(help="settings file; section `telemetry` is read", exists=True, dir_okay=False)
 ]
 Root = Annotated[
-    str | None, typer.Option(help="folder or URL of the history (default: telemetry.history.url)", metavar="URL")
+    str | None,
+    typer.Option(
+        help="folder or URL of the history (default: telemetry.history.url, else of `berth up`)", metavar="URL"
+    ),
 ]
 Step = Annotated[
     int | None, typer.Option(help="between two values, s (default: telemetry.history.step_s)", min=1, max=3600)
@@ -24,12 +27,16 @@ Step = Annotated[
 
 def settings_with(config: Path | None, root: str | None, step: int | None) -> TelemetrySettings:
     """Raises InvalidSettings, CliError where no history is named."""
+    from cli.discover import DEFAULT_DATA_DIR
     from cli.errors import CliError
+    from cli.processes import HISTORY
     from services.telemetry.settings import TelemetrySettings
 
     settings = TelemetrySettings.load(config)
     said = {name: value for name, value in (("url", root), ("step_s", step)) if value is not None}
     history = settings.history.model_validate({**settings.history.model_dump(), **said})
+    if not history.url and (left := DEFAULT_DATA_DIR / HISTORY).is_dir():
+        history = history.model_copy(update={"url": str(left)})
     if not history.url:
         raise CliError("no history is named: give --root, or set telemetry.history.url")
     return settings.model_copy(update={"history": history})
