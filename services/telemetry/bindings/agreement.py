@@ -14,7 +14,8 @@ from services.telemetry.bindings.keeper import table_of
 from services.telemetry.bindings.lookup import HOUR, hours_since
 from services.telemetry.bindings.verdict import Row
 from services.telemetry.history.kinds import BINDINGS, Kind
-from services.telemetry.history.store import HistoryStore, hours_of, once, rows_of
+from services.telemetry.history.once import once
+from services.telemetry.history.store import HistoryStore, hours_of, rows_of
 
 METRICS = ("cpu", "memory")
 LOADS = tuple(f"{which}_{metric}" for which in ("node", "rejected") for metric in METRICS)

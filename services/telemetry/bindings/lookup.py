@@ -14,7 +14,8 @@ from services.telemetry.bindings.keeper import table_of
 from services.telemetry.bindings.verdict import Row
 from services.telemetry.history.files import File
 from services.telemetry.history.kinds import BINDINGS, Kind
-from services.telemetry.history.store import HistoryStore, once
+from services.telemetry.history.once import once
+from services.telemetry.history.store import HistoryStore
 
 log = logging.getLogger("berth.telemetry.bindings")
 

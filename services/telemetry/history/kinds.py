@@ -23,14 +23,17 @@ class Kind:
 
 AT = pa.field("at", pa.timestamp("ms", tz="UTC"), nullable=False)
 
+NAME = pa.dictionary(pa.int32(), pa.string())
+"""A text of which there are few."""
+
 USAGE = Kind(
     "usage",
     pa.schema(
         [
             AT,
-            pa.field("node", pa.string(), nullable=False),
-            pa.field("metric", pa.string(), nullable=False),
-            pa.field("told_by", pa.string(), nullable=False),
+            pa.field("node", NAME, nullable=False),
+            pa.field("metric", NAME, nullable=False),
+            pa.field("told_by", NAME, nullable=False),
             pa.field("value", pa.float32()),
         ]
     ),

@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 from services.telemetry.history.errors import HistoryError
 from services.telemetry.history.files import File, Files
 from services.telemetry.history.kinds import Kind
+from services.telemetry.history.once import once
 
 log = logging.getLogger("berth.telemetry.history")
 
 STANDS_FOR = b"berth.stands_for"
-FIRST = pc.ScalarAggregateOptions(skip_nulls=True)
 
 
 class HistoryStore:
@@ -137,15 +137,6 @@ class HistoryStore:
     def folder(self, day: date) -> str:
         """A day's."""
         return f"{self.kind.name}/day={day.isoformat()}"
-
-
-def once(rows: pa.Table, kind: Kind) -> pa.Table:
-    """Each row once, sorted by keys; of several values the first that is one."""
-    if kind.values:
-        grouped = rows.group_by(list(kind.keys), use_threads=False)
-        merged = grouped.aggregate([(name, "first", FIRST) for name in kind.values])
-        rows = merged.rename_columns([name.removesuffix("_first") for name in merged.column_names])
-    return rows.select(kind.schema.names).sort_by([(key, "ascending") for key in kind.keys])
 
 
 def hours_of(rows: pa.Table) -> list[datetime]:

@@ -26,9 +26,13 @@ class Codes:
 
     def of(self, column: pa.ChunkedArray) -> Ints:
         """int64 [row]."""
-        encoded = pa.concat_arrays(column.chunks or [pa.array([], column.type)]).dictionary_encode()
-        numbers = [self.number.setdefault(text, len(self.number)) for text in encoded.dictionary.to_pylist()]
-        found: Ints = np.array(numbers, dtype=np.int64)[encoded.indices.to_numpy(zero_copy_only=False)]
+        encoded = pa.concat_arrays(column.unify_dictionaries().chunks or [pa.array([], pa.string())])
+        encoded = encoded if pa.types.is_dictionary(encoded.type) else encoded.dictionary_encode()
+        index = encoded.indices.to_numpy(zero_copy_only=False)
+        texts, number = encoded.dictionary.to_pylist(), np.zeros(len(encoded.dictionary), dtype=np.int64)
+        for used in np.unique(index).tolist():  # a dictionary may hold more than its column
+            number[used] = self.number.setdefault(texts[used], len(self.number))
+        found: Ints = number[index]
         return found
 
     def names(self) -> list[str]:
