@@ -128,6 +128,8 @@ def test_swapping_the_load_of_two_groups_swaps_which_gets_the_pods(
         print(f"share of pods on the calm group: {before:.2f}, after the swap {after:.2f}")
         assert min(before, after) >= 0.9
         caller.close()
+    for kind in ("usage", "bindings"):  # a mesh over a real cluster keeps its past
+        assert any((tmp_path / "history" / kind).rglob("*.parquet")), kind
 
 
 def share_on(group: set[str], plane: ControlPlane) -> float:
