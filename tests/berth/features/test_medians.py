@@ -14,10 +14,10 @@ Floats = NDArray[np.float32]
 
 
 def drawn(planes: int, missing: float, seed: int) -> Floats:
-    """float32 [planes, 200] with equal values among them, and every second place with gaps."""
+    """float32 [planes, 60] with equal values among them, and every second place with gaps."""
     rng = np.random.default_rng(seed)
-    values: Floats = rng.integers(-6, 6, (planes, 200)).astype(np.float32)
-    values[:, ::2][rng.random((planes, 100)) < missing] = np.nan
+    values: Floats = rng.integers(-6, 6, (planes, 60)).astype(np.float32)
+    values[:, ::2][rng.random((planes, 30)) < missing] = np.nan
     return values
 
 
