@@ -21,7 +21,7 @@ WAITING = 1000
 GATHER_S = 0.05
 """Placements gathered for one exchange: it costs more than the rest of a placement."""
 LOOK_S = 0.25
-"""Between two exchanges of a replica that places nothing."""
+"""Between two exchanges of a replica that places nothing, or that is alone."""
 COUNT = 500
 """Entries read at once."""
 
@@ -38,6 +38,13 @@ class Sharing:
         self.outbox: list[Placement] = []
         self.told = asyncio.Event()
         self.last = ""
+        self.met = float("-inf")
+        """time.monotonic() at which another replica's entry was read last."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other replica has told anything for as long as placements count: nobody waits for this one's."""
+        return time.monotonic() - self.met > self.expire_s
 
     def tell(self, placement: Placement) -> None:
         """Queue a placement for the others."""
@@ -50,10 +57,7 @@ class Sharing:
         """Exchange until cancelled, starting `expire_s` back. What Redis does not take waits as long as it counts."""
         self.last = str(int((time.time() - self.expire_s) * 1000.0))
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
-                    await self.told.wait()
-            await asyncio.sleep(GATHER_S)
+            await self._gathered()
             self.told.clear()
             sending, self.outbox = self.outbox, []
             read = await self.store.attempt(functools.partial(self._exchange, sending), 1.0)
@@ -62,6 +66,16 @@ class Sharing:
                 await asyncio.sleep(LOOK_S)
             elif read == COUNT:
                 self.told.set()  # there is more
+
+    async def _gathered(self) -> None:
+        """Returns when an exchange is due. Where others count on it, soon after a placement."""
+        if self.alone:
+            await asyncio.sleep(LOOK_S)
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await self.told.wait()
+        await asyncio.sleep(GATHER_S)
 
     def _keep(self, unsent: list[Placement]) -> None:
         """For the next exchange, but what nobody would count any more."""
@@ -81,6 +95,7 @@ class Sharing:
         for entry_id, fields in entries:
             self.last = entry_id.decode()
             if fields.get(b"r") != self.sender:
+                self.met = time.monotonic()
                 self._take(fields.get(b"p", b""))
         if own and len(entries) < COUNT:
             self.last = own[0].decode()

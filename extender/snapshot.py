@@ -124,7 +124,7 @@ def share_nodes(snapshot: NodeSnapshot, held: NodeSnapshot | None) -> NodeSnapsh
     if held is None or held.nodes != snapshot.nodes:
         return snapshot
     shared = replace(snapshot, nodes=held.nodes)
-    shared.__dict__["row_of"] = held.row_of
+    shared.__dict__["index"] = held.index
     return shared
 
 
@@ -136,5 +136,5 @@ def checked(raw: bytes) -> NodeSnapshot:
         raise SnapshotError(f"without the columns {', '.join(missing)}")
     if not snapshot.nodes:
         raise SnapshotError("without nodes")
-    assert snapshot.row_of is not None  # built here, off the event loop
+    assert snapshot.index is not None  # built here, off the event loop
     return snapshot

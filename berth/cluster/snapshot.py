@@ -11,11 +11,11 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
+from berth.cluster.rows import RowIndex, Rows
 from berth.features.registry import VERSION
 from protos.berth.v1.snapshot_pb2 import Binding, SnapshotHeader
 
@@ -27,7 +27,6 @@ OLDEST_SCHEMA = 1
 """Readers accept their own schema and the one before it: upgrades mix versions."""
 
 Floats = NDArray[np.float32]
-Rows = NDArray[np.int32]
 
 
 class SnapshotError(ValueError):
@@ -55,9 +54,14 @@ class NodeSnapshot:
         return f"{self.version}-{self.published_ms}"
 
     @cached_property
+    def index(self) -> RowIndex:
+        """Finds the rows of node names."""
+        return RowIndex(self.nodes)
+
+    @property
     def row_of(self) -> dict[str, int]:
         """Row of each node name."""
-        return {name: row for row, name in enumerate(self.nodes)}
+        return self.index.row_of
 
     @cached_property
     def column_of(self) -> dict[str, int]:
@@ -66,7 +70,7 @@ class NodeSnapshot:
 
     def rows(self, names: Sequence[str]) -> Rows:
         """int32 [len(names)]: the row of each name, -1 for a node the snapshot does not know."""
-        return np.fromiter(map(self.row_of.get, names, repeat(-1)), dtype=np.int32, count=len(names))
+        return self.index.rows(names)
 
     def column(self, name: str) -> Floats:
         """float32 [nodes]: one column, a view. KeyError for an unknown name."""

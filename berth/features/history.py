@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from berth.features.feature import Feature
+from berth.features.medians import median, medians_of_others
 
 HOUR = 12
 """Steps of 5 minutes in an hour."""
@@ -21,6 +22,9 @@ HISTORY_STEPS = DAYS * 24 * HOUR
 HORIZONS = (1, 2, 4)
 """Hours ahead. The slot of horizon h is the hour that ends h hours from now, on an earlier day."""
 METRICS = ("cpu", "memory")
+CHUNK = 1024
+"""Nodes whose columns are computed at once: their hourly means, and what is made of them, fit into a processor's cache.
+Nodes do not touch each other."""
 
 Floats = NDArray[np.float32]
 
@@ -85,10 +89,14 @@ def history_features(usage: Floats, end_unix_s: int) -> Floats:
     """
     if usage.ndim != 3 or usage.shape[0] < len(METRICS):
         raise ValueError(f"usage must be [metric, step, node] with cpu and memory, not {list(usage.shape)}")
-    columns = [column for metric in range(len(METRICS)) for column in metric_columns(window(usage[metric]))]
     nodes = usage.shape[2]
-    columns += [np.full(nodes, value, dtype=np.float32) for value in calendar(end_unix_s)]
-    return np.stack(columns, axis=1)
+    found = np.empty((nodes, len(FEATURES)), dtype=np.float32)
+    for at in range(0, nodes, CHUNK):
+        own = usage[: len(METRICS), :, at : at + CHUNK]
+        columns = [column for values in own for column in metric_columns(window(values))]
+        np.stack(columns, axis=1, out=found[at : at + CHUNK, : len(columns)])
+    found[:, -len(CALENDAR) :] = calendar(end_unix_s)
+    return found
 
 
 def calendar(end_unix_s: int) -> tuple[float, float, float, float]:
@@ -109,11 +117,16 @@ def window(values: Floats) -> Floats:
 
 def metric_columns(values: Floats) -> list[Floats]:
     """The columns of PER_METRIC for float32 [HISTORY_STEPS, node]: each float32 [node]."""
-    present = ~np.isnan(values)
-    filled = np.where(present, values, np.float32(0))  # zeros only add to sums, the counts know better
-    sums, counts = hourly(filled), hourly(present.view(np.int8))
+    filled, present = values, np.broadcast_to(np.True_, values.shape)
+    sums = hourly(values)
+    counts = np.broadcast_to(np.float32(HOUR), sums.shape)
+    if np.isnan(sums).any():
+        present = ~np.isnan(values)
+        filled = np.where(present, values, np.float32(0))  # zeros only add to sums, the counts know better
+        sums, counts = hourly(filled), hourly(present.view(np.int8))
     hours = mean(sums, counts, HOUR)
-    change, slot_off, level_off = changes(hours), slot_error(hours), level_error(hours)
+    by_slot, usual_hour = slots(hours), usual(hours[-24:])
+    errors = [*changes(hours), slot_error(hours), level_error(hours)]
     return [
         values[-1],
         half_hour(filled, present, 0),
@@ -126,13 +139,11 @@ def metric_columns(values: Floats) -> list[Floats]:
         *slopes(filled, present, sums, counts),
         hours[-2],
         hours[-3],
-        *slots(hours),
-        median(values[-1 - 23 * HOUR :: HOUR]),
-        median(hours[-24:]),
-        *change,
-        slot_off,
-        level_off,
-        *blends(hours, change, slot_off, level_off),
+        *by_slot,
+        usual(values[-1 - 23 * HOUR :: HOUR]),
+        usual_hour,
+        *errors,
+        *blends(hours[-1], by_slot, usual_hour, errors),
     ]
 
 
@@ -155,12 +166,19 @@ def half_hour(filled: Floats, present: NDArray[np.bool_], back: int) -> Floats:
     return mean(filled[part].sum(axis=0), present[part].sum(axis=0, dtype=np.float32), steps)
 
 
+def known(values: Floats) -> tuple[Floats, Floats]:
+    """The values with 0 where they are missing, and float32 [node], how many of the first axis are not."""
+    missing = np.isnan(values)
+    if not missing.any():
+        return values, np.full(values.shape[1:], len(values), dtype=np.float32)
+    return np.where(missing, np.float32(0), values), (~missing).sum(axis=0, dtype=np.float32)
+
+
 def deviation(values: Floats) -> Floats:
     """Standard deviation over the first axis, ddof 0, about the mean of what is present."""
-    present = ~np.isnan(values)
-    counts = present.sum(axis=0, dtype=np.float32)
-    centre = mean(np.where(present, values, np.float32(0)).sum(axis=0), counts, len(values))
-    squares = np.where(present, np.square(values - centre), np.float32(0)).sum(axis=0)
+    filled, counts = known(values)
+    centre = mean(filled.sum(axis=0), counts, len(values))
+    squares = known(np.square(values - centre))[0].sum(axis=0)
     return np.sqrt(mean(squares, counts, len(values)))
 
 
@@ -173,7 +191,7 @@ def extremes(values: Floats) -> tuple[Floats, Floats, Floats]:
 def extreme(values: Floats, neutral: float) -> Floats:
     """Maximum over the first axis (neutral -inf) or minimum (neutral inf)."""
     missing = np.isnan(values)
-    filled = np.where(missing, np.float32(neutral), values)
+    filled = np.where(missing, np.float32(neutral), values) if missing.any() else values
     found = filled.max(axis=0) if neutral < 0 else filled.min(axis=0)
     return np.where(missing.sum(axis=0) * 2 <= len(values), found, np.float32(np.nan))
 
@@ -194,8 +212,8 @@ def slots(hours: Floats) -> list[Floats]:
     now = hours[23::24][:-1]  # its newest is the last hour itself
     return [
         *(slot[-1] for slot in by_day),
-        *(median(slot) for slot in by_day),
-        median(now),
+        *(usual(slot) for slot in by_day),
+        usual(now),
     ]
 
 
@@ -208,42 +226,34 @@ def changes(hours: Floats) -> list[Floats]:
 def slot_error(hours: Floats) -> Floats:
     """The error that the median of the slot had on this node: each day against the median of the others."""
     days = hours.reshape(DAYS, 24 * hours.shape[1])
-    others = [median(np.delete(days, day, axis=0)) for day in range(DAYS)]
-    return absolute_mean((days - np.stack(others)).reshape(hours.shape))
+    return absolute_mean((days - medians_of_others(days)).reshape(hours.shape))
 
 
 def level_error(hours: Floats) -> Floats:
     """The error that the median hour of a day had on this node the day after."""
     days = hours.reshape(DAYS, 24, hours.shape[1])
-    levels = median(days.swapaxes(0, 1))
+    levels = usual(days.swapaxes(0, 1))
     return absolute_mean((days[1:] - levels[:-1, None]).reshape((DAYS - 1) * 24, hours.shape[1]))
 
 
 def absolute_mean(values: Floats) -> Floats:
     """Mean absolute value over the first axis of what is present."""
-    present = ~np.isnan(values)
-    sums = np.where(present, np.abs(values), np.float32(0)).sum(axis=0)
-    return mean(sums, present.sum(axis=0, dtype=np.float32), len(values))
+    filled, counts = known(np.abs(values))
+    return mean(filled.sum(axis=0), counts, len(values))
 
 
-def blends(hours: Floats, change: list[Floats], slot_off: Floats, level_off: Floats) -> list[Floats]:
+def blends(newest: Floats, by_slot: list[Floats], usual_hour: Floats, errors: list[Floats]) -> list[Floats]:
     """For each horizon the last hour, the slot yesterday, the median of the slot and the median hour of a day,
     each weighted by 1 / (its mean error over 7 days)². A node with a rhythm gets its slot, a jumpy one its
-    median, a drifting one its last hour."""
+    median, a drifting one its last hour. by_slot: of `slots`; errors: of `changes`, the slot's, the level's."""
     result = []
-    for h, own in zip(HORIZONS, change, strict=False):
-        slot = hours[h - 1 :: 24]
-        parts = np.stack([hours[-1], slot[-1], median(slot), median(hours[-24:])])
-        errors = np.stack([own, change[-1], slot_off, level_off])
-        weights = 1.0 / np.square(np.maximum(errors, np.float32(1e-4)))
+    for h in range(len(HORIZONS)):
+        parts = np.stack([newest, by_slot[h], by_slot[len(HORIZONS) + h], usual_hour])
+        weights = 1.0 / np.square(np.maximum(np.stack([errors[h], *errors[-3:]]), np.float32(1e-4)))
         result.append(np.asarray((parts * weights).sum(axis=0) / weights.sum(axis=0), dtype=np.float32))
     return result
 
 
-def median(values: Floats) -> Floats:
+def usual(values: Floats) -> Floats:
     """Median over the first axis of what is present."""
-    ordered = np.sort(values, axis=0)  # NaN sorts last
-    counts = (~np.isnan(values)).sum(axis=0)
-    low, high = np.maximum(counts - 1, 0) // 2, counts // 2
-    pair = np.take_along_axis(ordered, np.stack([low, np.minimum(high, len(values) - 1)]), axis=0)
-    return np.where(counts * 2 >= len(values), pair.mean(axis=0), np.float32(np.nan))
+    return median(np.array(values, order="C"), -(-len(values) // 2))
