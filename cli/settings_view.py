@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -136,6 +137,7 @@ def type_of(annotation: Any) -> str:
         str: "text",
         SecretStr: "secret text",
         Path: "path",
+        date: "date",
     }
     return names.get(annotation, str(annotation))
 

@@ -21,21 +21,31 @@ WHOLE_DEVICE = 1000
 
 @dataclass
 class Requested:
-    """Of one node, in sum. cpu: millicores; memory: bytes; gpu: thousandths of a device."""
+    """Of one node, in sum. cpu: millicores, burstable those of pods that are not Guaranteed; memory: bytes; gpu:
+    thousandths of a device; stateful, jobs: pods of such owners; bands: priority bands."""
 
     cpu: int = 0
     memory: int = 0
     pods: int = 0
     gpu: int = 0
+    burstable: int = 0
+    stateful: int = 0
+    jobs: int = 0
+    bands: int = 0
     uids: set[str] = field(default_factory=set)
 
     def add(self, pod: BoundPod, sign: int) -> None:
         """Enter a pod (sign 1) or take it out (-1)."""
         request = pod.request
-        self.cpu += sign * math.ceil(request.cpu * 1000.0 - 1e-6)
+        cpu = sign * math.ceil(request.cpu * 1000.0 - 1e-6)
+        self.cpu += cpu
+        self.burstable += cpu if request.qos != "Guaranteed" else 0
         self.memory += sign * math.ceil(request.memory * GIB - 1e-6)
         self.pods += sign
         self.gpu += sign * request.gpus * (request.gpu_milli or WHOLE_DEVICE)
+        self.stateful += sign * (request.owner_kind == "StatefulSet")
+        self.jobs += sign * (request.owner_kind == "Job")
+        self.bands += sign * request.priority_band
 
 
 class Accounts:
@@ -45,6 +55,7 @@ class Accounts:
         self.nodes: dict[str, NodeState] = {}
         self.pods: dict[str, BoundPod] = {}
         self.requested: dict[str, Requested] = {}
+        self.pending = 0
 
     def put_node(self, node: NodeState) -> None:
         """A node is there, or has changed."""
@@ -58,6 +69,7 @@ class Accounts:
         """A pod is there, or has changed."""
         self.drop_pod(pod.request.uid)
         self.pods[pod.request.uid] = pod
+        self.pending += waits(pod)
         if pod.counts:
             of = self.requested.setdefault(pod.node, Requested())
             of.add(pod, 1)
@@ -66,7 +78,10 @@ class Accounts:
     def drop_pod(self, uid: str) -> None:
         """A pod is gone."""
         before = self.pods.pop(uid, None)
-        if before is None or not before.counts:
+        if before is None:
+            return
+        self.pending -= waits(before)
+        if not before.counts:
             return
         of = self.requested[before.node]
         of.add(before, -1)
@@ -96,7 +111,7 @@ class Accounts:
 
     def waiting(self) -> int:
         """Pods without a node that have not ended."""
-        return sum(1 for pod in self.pods.values() if not pod.node and not pod.ended)
+        return self.pending
 
     def free_devices(self, name: str) -> list[float]:
         """Free share of each device of a node. Who has which device only its kubelet knows: the oldest pods take the
@@ -109,3 +124,8 @@ class Accounts:
             for _, device in fitting[: pod.request.gpus]:
                 free[device] -= share
         return [room / WHOLE_DEVICE for room in free]
+
+
+def waits(pod: BoundPod) -> bool:
+    """Whether it has neither a node nor ended."""
+    return not pod.node and not pod.ended

@@ -1,17 +1,17 @@
 """The columns of a node snapshot: one registry for training, serving and the docs.
 
 A column is named once, by its family's module. Models name the columns they use; the registry only grows
-(append to a family, raise VERSION), so that an older model still finds its columns.
+(append at its end, raise VERSION), so that an older model still finds its columns.
 """
 
 from __future__ import annotations
 
 import hashlib
 
-from berth.features import capacity, history, residuals
+from berth.features import capacity, families, history, residuals
 from berth.features.feature import Feature
 
-VERSION = 1
+VERSION = 2
 
 
 def digest(names: tuple[str, ...] | list[str]) -> str:
@@ -21,7 +21,7 @@ def digest(names: tuple[str, ...] | list[str]) -> str:
 
 def node_features() -> tuple[Feature, ...]:
     """All columns in snapshot order."""
-    return (*capacity.FEATURES, *history.FEATURES, *residuals.FEATURES)
+    return (*capacity.FEATURES, *history.FEATURES, *residuals.FEATURES, *families.FEATURES)
 
 
 def node_feature_names() -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,12 @@ from numpy.typing import NDArray
 from berth.cluster.snapshot import NodeSnapshot
 from berth.features import capacity, history, residuals
 from berth.features.capacity import GPU_SLOTS
+from berth.features.families import Families, Told
+from berth.features.node_health import Fared
 from berth.features.registry import node_feature_names
 from berth.features.scales import DayScales
+from berth.features.workload import Running
+from berth.recordings.load import STEP_S
 from berth.simulator.cluster import ReplayedCluster
 from berth.simulator.load import CPU, DISK, MEMORY, NETWORK
 
@@ -19,26 +24,36 @@ Floats = NDArray[np.float32]
 
 
 class Observer:
-    """Turns a cluster into snapshots. Keeps the day's residual scales: they cost more than a snapshot may."""
+    """Turns a cluster into snapshots. Keeps what costs more than a snapshot may: the day's residual scales, and what is
+    computed from hourly means. holidays: days in UTC, of the recording's own time."""
 
-    def __init__(self, cluster: ReplayedCluster) -> None:
-        self.cluster = cluster
-        self.scales = DayScales()
+    def __init__(self, cluster: ReplayedCluster, holidays: Collection[date] = ()) -> None:
+        self.cluster, self.holidays = cluster, holidays
+        self.scales, self.families = DayScales(), Families()
 
     def observe(
         self, version: int, published_ms: int, bindings: Mapping[str, int] | None = None, fence: int = 0
     ) -> NodeSnapshot:
         """The cluster now, all columns. bindings: uid to row of the pods to name (bound lately)."""
-        matrix = np.concatenate([capacity_columns(self.cluster), self.usage_columns()], axis=1)
+        matrix = self.matrix(capacity_columns(self.cluster), self.usage_columns())
         return as_snapshot(self.cluster, matrix, version, published_ms, bindings or {}, fence)
 
     def usage_columns(self) -> Floats:
-        """float32 [N, history and residual columns]: what is computed from the usage history."""
-        usage = self.cluster.history(self.cluster.ring.kept)
-        found = [history.history_features(usage, self.cluster.clock)]
-        scales = self.scales.of(usage, self.cluster.step, self.cluster.names)
-        found.append(residuals.residual_features(usage, scales))
+        """float32 [N, history and residual columns]: what is computed from the usage history alone. Slow."""
+        cluster = self.cluster
+        usage, last = cluster.history(cluster.ring.kept), cluster.clock // STEP_S
+        self.families.follow(cluster.names, usage, last, changed=last)  # a load may be set after a look
+        scales = self.scales.of(usage, cluster.step, cluster.names)
+        found = [history.history_features(usage, cluster.clock), residuals.residual_features(usage, scales)]
         return np.concatenate(found, axis=1)
+
+    def matrix(self, of_capacity: Floats, of_usage: Floats) -> Floats:
+        """float32 [N, all columns], from what `capacity_columns` and `usage_columns` gave. A replayed cluster knows
+        nothing of its nodes' health and of the kinds of its pods."""
+        nodes, usage = len(self.cluster.names), self.cluster.history(self.cluster.ring.kept)
+        told = Told(Fared.unknown(nodes), Running.unknown(nodes), holidays=self.holidays)
+        more = self.families.columns(usage, of_capacity, of_usage, told, self.cluster.clock)
+        return np.concatenate([of_capacity, of_usage, more], axis=1)
 
 
 def capacity_columns(cluster: ReplayedCluster) -> Floats:

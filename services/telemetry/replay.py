@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,16 @@ class ReplaySource:
     """A `Source`. Binding and releasing take a short lock, so that they need not wait while features are computed;
     what touches usage (advance, loads, faults) the caller keeps apart from `observe`."""
 
-    def __init__(self, cluster: ReplayedCluster, steps: int, binding_window_s: float, fence: int = 0) -> None:
+    def __init__(
+        self,
+        cluster: ReplayedCluster,
+        steps: int,
+        binding_window_s: float,
+        fence: int = 0,
+        holidays: Collection[date] = (),
+    ) -> None:
         self.cluster = cluster
-        self.observer = Observer(cluster)
+        self.observer = Observer(cluster, holidays)
         self.steps = steps
         self.binding_window_s = binding_window_s
         self.term = fence
@@ -36,7 +44,7 @@ class ReplaySource:
     def from_settings(cls, settings: TelemetrySettings) -> ReplaySource:
         """Builds the cluster: seconds of work."""
         cluster = ReplayedCluster.openb(settings.seed, settings.nodes)
-        return cls(cluster, settings.steps_per_snapshot, settings.binding_window_s, settings.fence)
+        return cls(cluster, settings.steps_per_snapshot, settings.binding_window_s, settings.fence, settings.holidays)
 
     async def follow(self) -> None:
         """Nothing comes by itself."""
@@ -70,7 +78,7 @@ class ReplaySource:
         with self.lock:
             capacity = capacity_columns(self.cluster)
             bindings = self.recent_bindings()
-        matrix = np.concatenate([capacity, usage], axis=1)
+        matrix = self.observer.matrix(capacity, usage)
         return as_snapshot(self.cluster, matrix, version, time.time_ns() // 1_000_000, bindings, fence)
 
     def recent_bindings(self) -> dict[str, int]:

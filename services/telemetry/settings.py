@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -180,5 +181,8 @@ class TelemetrySettings(ProcessSettings):
     prometheus: PrometheusSettings = Field(PrometheusSettings(), description="where usage comes from")
     metrics_server: bool = Field(
         False, description="without `prometheus.url`: CPU and memory from metrics-server, at Prometheus's pace"
+    )
+    holidays: tuple[date, ...] = Field(
+        (), description="days in UTC, as 2026-12-25, that the columns `holiday` and `holiday_tomorrow` tell of"
     )
     loki: LokiSettings = Field(LokiSettings(), description="where lines of error are counted")

@@ -11,6 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from berth.cluster.snapshot import NodeSnapshot
+from berth.features.families import FEATURES as FAMILIES
+from berth.features.families import hour_history
 from berth.features.history import FEATURES as HISTORY
 from berth.features.history import HISTORY_STEPS, history_features
 from berth.recordings.load import bitbrains
@@ -34,8 +36,16 @@ def test_what_is_there_is_published_and_followed(live_nodes: ControlPlane, expor
         assert running.snapshot().nodes == NAMES  # the virtual one is left out
         assert running.value(NAMES[0], "cpu_requested") == 1.5
         assert running.value(NAMES[0], "pods_requested") == 3.0
+        assert running.value(NAMES[0], "burstable_share") == 1.0
+        assert running.value(NAMES[0], "churn") == 3.0
+        assert running.value(NAMES[0], "cluster_not_ready") == 0.0
+        assert np.isnan(running.value(NAMES[1], "burstable_share"))
+        pending = running.value(NAMES[0], "cluster_pending_pods")
+        live_nodes.create([pod(f"there-{next(NUMBERS)}", "500m", "1Gi", scheduler="nobody")])
+        until(lambda: running.value(NAMES[5], "cluster_pending_pods") == pending + 1.0, 30.0)
         until(lambda: close(running.value(NAMES[4], "cpu_used"), 5.0 / CORES), 30.0)
         assert close(running.value(NAMES[1], "memory_used"), 3.0 / 32.0)
+        assert running.value(NAMES[5], "cluster_cpu_load") > 0.0
         assert np.isnan(running.value(NAMES[5], "cpu_used"))  # nobody tells: missing, not zero
         exporters.tell(NAMES[4], cores=CORES, memory_total=MEMORY, cpu=0.4, memory=GIB)
         live_nodes.api.delete(f"/api/v1/nodes/{NAMES[1]}")
@@ -71,6 +81,21 @@ def test_a_week_in_prometheus_gives_the_columns_of_training(live_nodes: ControlP
         # A step that has just ended is asked for a minute later.
         until(lambda: not unlike_training(running.snapshot(), usage, last), 150.0)
         assert not np.isnan(running.snapshot().column("cpu_mean_7d")).any()
+        until(lambda: not unlike_recorded_hours(running.snapshot(), usage, last), 150.0)
+
+
+def unlike_recorded_hours(found: NodeSnapshot, usage: Floats, last: int) -> list[str]:
+    """Columns by the hour that differ from those of the recording; what a week ago was is not in it."""
+    step = running_step(found.published_ms / 1000.0) - 1
+    ended = usage[:, : step - last or None][:, 1 - HISTORY_STEPS :]
+    _, expected = hour_history(ended, step)
+    names = [one.name for one in FAMILIES if one.family in ("trends", "profile") and "spikes" not in one.name]
+    return [
+        name
+        for column, name in enumerate(name for name in names if name != "reliability")
+        if "last_week" not in name
+        and not np.allclose(found.column(name), expected[-1, :, column], rtol=0.0, atol=2e-4, equal_nan=True)
+    ]
 
 
 def unlike_training(found: NodeSnapshot, usage: Floats, last: int) -> list[str]:

@@ -96,8 +96,7 @@ class Chronicle:
     def _adopt(self, stored: list[Incident], now: float) -> None:
         """Go on with what is written."""
         with self.health.lock:
-            self.health.incidents.adopt(stored, now)
-            self.health.conditions.settle(now)
+            self.health.adopt(stored, now)
         self.adopted = True
 
     def _take_signals(self, now: float) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from berth.cluster.accounts import WHOLE_DEVICE, Accounts
 from berth.cluster.quantities import GIB
 from berth.features import capacity
 from berth.features.capacity import GPU_SLOTS
+from berth.features.workload import Running
 
 Floats = NDArray[np.float32]
 
@@ -76,3 +78,16 @@ def machines(accounts: Accounts, names: Sequence[str]) -> dict[str, Floats]:
         "cpu": np.array([(node.machine_cpu or node.cpu) / 1000.0 for node in nodes], dtype=np.float32),
         "memory": np.array([float(node.machine_memory or node.memory) for node in nodes], dtype=np.float32),
     }
+
+
+def running(accounts: Accounts, names: Sequence[str], started: Iterable[str]) -> Running:
+    """What runs on each node. started: the node of each pod that was bound in the last hour."""
+    lately = Counter(started)
+    sums = [accounts.of(name) for name in names]
+    rows = [(a.burstable / 1000.0, a.stateful, a.jobs, a.bands, lately[n]) for a, n in zip(sums, names, strict=True)]
+    return Running(*np.array(rows, dtype=np.float32).reshape(len(names), 5).T)
+
+
+def not_ready(accounts: Accounts, names: Sequence[str]) -> float:
+    """Share of nodes that are not ready; NaN without a node."""
+    return sum(not accounts.nodes[name].ready for name in names) / len(names) if names else math.nan

@@ -15,7 +15,10 @@ from typing import TypeVar
 import msgspec
 
 from berth.cluster.health import HealthError, PodHealth, read_node_health, read_pod_health, read_uid
+from berth.features.node_health import Fared
+from services.telemetry.history.incidents import Incident
 from services.telemetry.live.conditions import Conditions
+from services.telemetry.live.fared import WEEK_S, fared
 from services.telemetry.live.incidents import Incidents
 from services.telemetry.live.listwatch import Copy
 from services.telemetry.live.mishaps import LastHour, Mishaps
@@ -26,10 +29,12 @@ T = TypeVar("T")
 
 
 class Health:
-    """nodes, running, failed: copies for the watches of nodes and of pods that run and that have failed."""
+    """nodes, running, failed: copies for the watches of nodes and of pods that run and that have failed. watched_since:
+    from then on all incidents are known, unix seconds."""
 
     def __init__(self, oldest_s: float) -> None:
         self.lock = threading.Lock()
+        self.watched_since = time.time()
         self.incidents = Incidents()
         self.restarts, self.evictions = LastHour(), LastHour()
         self.conditions, self.saturation = Conditions(self.incidents), Saturation(self.incidents, oldest_s)
@@ -43,6 +48,19 @@ class Health:
         with self.lock:
             for metric in METRICS:
                 self.saturation.observe(metric, readings[metric], whole[metric])
+
+    def adopt(self, stored: Sequence[Incident], now: float) -> None:
+        """Go on with the incidents that are written; whoever wrote the oldest watched before. Under the lock."""
+        self.incidents.adopt(stored, now)
+        self.conditions.settle(now)
+        self.watched_since = min([self.watched_since, *(one.at for one in stored)])
+
+    def fared(self, nodes: Sequence[str], now: float) -> Fared:
+        """How nodes fare, for a snapshot."""
+        with self.lock:
+            incidents = self.incidents.since(now - WEEK_S)
+            told = [dict(self.conditions.latest.get(node, {})) for node in nodes]
+        return fared(nodes, incidents, told, self.watched_since, now)
 
     def last_hour(self, nodes: Iterable[str], now: float) -> dict[str, dict[str, float]]:
         """Signals 'restarts' and 'evictions' of each node."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from berth.cluster.snapshot import NodeSnapshot
 from berth.features import history, residuals
+from berth.features.families import Families, Told
+from berth.features.node_health import Fared
 from berth.features.registry import node_feature_names
 from berth.features.scales import DayScales
 from services.telemetry.history.recorder import Recorder
@@ -23,6 +25,9 @@ from services.telemetry.settings import TelemetrySettings
 
 Floats = NDArray[np.float32]
 
+CHURN_S = 3600.0
+"""Pods bound so lately are churn; a snapshot names none that were bound before."""
+
 
 class Picture:
     """copies: nodes and pods; usage: the newest readings; week: what was before them."""
@@ -32,7 +37,8 @@ class Picture:
     ) -> None:
         self.settings, self.metrics, self.recorder = settings, metrics, recorder
         self.copies = Copies(metrics.unreadable)
-        self.usage, self.week, self.scales = Usage(), Week(time.time()), DayScales()
+        self.usage, self.week = Usage(), Week(time.time())
+        self.scales, self.families = DayScales(), Families()
 
     def take(self, answers: list[NewestAnswer | SpanAnswer], keep: bool = True) -> None:
         """Enter what Prometheus has answered. keep: in history too, where one is kept."""
@@ -81,9 +87,11 @@ class Picture:
                 raw[:, column] = np.fmax(raw[:, column], believable(series.values))
         self.week.enter(METRICS.index(answer.metric), answer.steps.start, in_units(answer.metric, raw, whole))
 
-    def snapshot(self, version: int, fence: int, loaded_days: int) -> NodeSnapshot:
+    def snapshot(
+        self, version: int, fence: int, loaded_days: int, fared: Callable[[tuple[str, ...], float], Fared]
+    ) -> NodeSnapshot:
         """The cluster as it is now. Requests and bindings are read in one moment, so that each bound pod is in both or
-        in neither. loaded_days: of history."""
+        in neither. loaded_days: of history. fared: how nodes fare at a moment."""
         now = time.time()
         with self.copies.lock:
             accounts = self.copies.accounts
@@ -91,14 +99,20 @@ class Picture:
             models = columns.gpu_models(accounts, names)
             used = self._used(names, columns.whole(accounts, names), now)
             capacity = columns.capacity_columns(accounts, names, models, used)
-            lately = accounts.bound_since(now - self.settings.binding_window_s)
+            started = accounts.bound_since(now - CHURN_S)
+            oldest = now - self.settings.binding_window_s
+            lately = {uid: node for uid, node in started.items() if accounts.pods[uid].bound >= oldest}
+            running = columns.running(accounts, names, started.values())
+            pending, away = float(accounts.waiting()), columns.not_ready(accounts, names)
+        told = Told(fared(names, now), running, pending, away, self.settings.holidays)
+        usage = self._history(names, used, now, loaded_days)
         row_of = {name: row for row, name in enumerate(names)}
         return NodeSnapshot(
             version=version,
             published_ms=time.time_ns() // 1_000_000,
             nodes=names,
             features=node_feature_names(),
-            matrix=np.concatenate([capacity, self._history(names, used, now, loaded_days)], axis=1),
+            matrix=np.concatenate([capacity, usage, self._families(capacity, usage, told, now)], axis=1),
             gpu_models=models,
             bindings={uid: row_of[node] for uid, node in lately.items() if node in row_of},
             fence=fence,
@@ -119,3 +133,9 @@ class Picture:
         scales = self.scales.of(usage, self.week.running, names, loaded_days)
         found = [history.history_features(usage, int(now)), residuals.residual_features(usage, scales)]
         return np.concatenate(found, axis=1)
+
+    def _families(self, capacity: Floats, usage: Floats, told: Told, now: float) -> Floats:
+        """float32 [node, columns of the other families], after `_history`, which gave `usage`."""
+        window = self.week.window()
+        self.families.follow(self.week.nodes, window[:, :-1], self.week.running - 1, self.week.changes())
+        return self.families.columns(window, capacity, usage, told, now)

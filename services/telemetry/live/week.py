@@ -31,12 +31,14 @@ def running_step(now: float) -> int:
 
 
 class Week:
-    """float32 [metric, step, node]; columns in the order of `nodes`."""
+    """float32 [metric, step, node]; columns in the order of `nodes`. changed: the oldest step that was entered since
+    `changes` was asked, None without one."""
 
     def __init__(self, now: float) -> None:
         self.nodes: tuple[str, ...] = ()
         self.ring = empty_ring(0)
         self.running = running_step(now)
+        self.changed: int | None = None
 
     def arrange(self, nodes: Sequence[str]) -> None:
         """These are the nodes: new ones have no history, of the others it stays."""
@@ -67,6 +69,13 @@ class Week:
         target = self.window()[metric, start + skipped : start + len(values)]
         known = values[skipped:][: len(target)]
         np.copyto(target, known, where=~np.isnan(known))
+        oldest = first + skipped
+        self.changed = oldest if self.changed is None else min(self.changed, oldest)
+
+    def changes(self) -> int | None:
+        """The oldest step that was entered since this was asked last."""
+        found, self.changed = self.changed, None
+        return found
 
     def window(self) -> Floats:
         """float32 [metric, HISTORY_STEPS, node], a view, valid until the next change; the last step is running."""

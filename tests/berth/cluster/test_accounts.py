@@ -35,6 +35,10 @@ def pod(uid: str, node: str = "a", ended: bool = False, created: float = 0.0, **
     return BoundPod(asked, node, ended, created)
 
 
+def kinds(accounts: Accounts) -> dict[str, tuple[int, int, int, int]]:
+    return {name: (r.burstable, r.stateful, r.jobs, r.bands) for name, r in accounts.requested.items()}
+
+
 def counted(accounts: Accounts) -> dict[str, tuple[int, int, int, int]]:
     return {name: (r.cpu, r.memory, r.pods, r.gpu) for name, r in accounts.requested.items()}
 
@@ -54,7 +58,8 @@ def test_any_history_ends_where_a_fresh_count_does(events: list[BoundPod | str],
     for one in order:
         fresh.put_pod(one)
     assert counted(lived) == counted(fresh)
-    assert lived.waiting() == fresh.waiting()
+    assert kinds(lived) == kinds(fresh)
+    assert lived.waiting() == fresh.waiting() == sum(not one.node and not one.ended for one in alive.values())
     for accounts in (lived, fresh):
         for name in NODES:
             accounts.put_node(NodeState(name, gpus=2))
@@ -70,6 +75,19 @@ def test_who_waits_or_has_ended_asks_nothing_of_a_node() -> None:
     accounts.put_pod(pod("waits", cpu=1.5, memory=2.0))
     assert counted(accounts) == {"a": (1500, 2 * 2**30, 1, 0)}
     assert accounts.waiting() == 0
+
+
+def test_what_kind_of_pods_run() -> None:
+    accounts = Accounts()
+    for uid, request in {
+        "database": PodRequest("database", cpu=2.0, qos="Guaranteed", owner_kind="StatefulSet", priority=5),
+        "batch": PodRequest("batch", cpu=0.5, owner_kind="Job", priority=-1),
+        "web": PodRequest("web", cpu=1.0, owner_kind="ReplicaSet"),
+    }.items():
+        accounts.put_pod(BoundPod(request, "a", bound=uid == "web"))
+    assert kinds(accounts) == {"a": (1500, 1, 1, 3)}
+    accounts.drop_pod("batch")
+    assert kinds(accounts) == {"a": (1000, 1, 0, 3)}
 
 
 def test_millicores_are_rounded_up_as_kubernetes_does() -> None:

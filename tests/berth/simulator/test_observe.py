@@ -5,7 +5,7 @@ import pytest
 
 from berth.cluster.pods import PodRequest
 from berth.cluster.snapshot import decode, encode
-from berth.features.registry import node_feature_names
+from berth.features.registry import node_feature_names, node_features
 from berth.features.residuals import ResidualScales
 from berth.features.scales import DayScales
 from berth.simulator.cluster import ReplayedCluster
@@ -36,7 +36,14 @@ def test_a_snapshot_has_all_columns_and_survives_its_byte_form(cluster: Replayed
 def test_only_missing_devices_are_unknown(cluster: ReplayedCluster) -> None:
     snapshot = Observer(cluster).observe(1, 0)
     unknown = {name for name in snapshot.features if np.isnan(snapshot.column(name)).any()}
-    assert unknown <= {"gpu_model", *(f"gpu{i}_free" for i in range(8))}
+    devices = {"gpu_model", *(f"gpu{i}_free" for i in range(8))}
+    untold = {feature.name for feature in node_features() if feature.family == "health"}
+    untold |= {"reliability", "burstable_share", "stateful_share", "job_share", "priority", "churn"}
+    untold |= {"cluster_pending_pods", "cluster_not_ready"}
+    older = {"cpu_same_time_last_week", "memory_same_time_last_week"}  # than the week that is kept
+    empty = {"cpu_used_of_requested", "memory_used_of_requested"}  # of a node without requests
+    assert unknown - empty <= devices | untold | older
+    assert untold <= unknown
 
 
 def test_capacity_columns_follow_a_binding(cluster: ReplayedCluster) -> None:
@@ -45,7 +52,11 @@ def test_capacity_columns_follow_a_binding(cluster: ReplayedCluster) -> None:
     row = int(np.flatnonzero(cluster.feasible(pod))[0])
     before = observer.observe(1, 0)
     cluster.bind(pod, row)
-    change = observer.observe(2, 0).matrix - before.matrix
+    after = observer.observe(2, 0)
+    ratio = after.column("cpu_used")[row] * cluster.cpu_allocatable[row] / cluster.cpu_requested[row]
+    assert after.column("cpu_used_of_requested")[row] == pytest.approx(ratio, rel=1e-5)
+    of_family = [feature.family == "capacity" for feature in node_features()]
+    change = (after.matrix - before.matrix)[:, of_family]
     changed = {before.features[c]: change[row, c] for c in np.flatnonzero(np.nan_to_num(change[row]))}
     devices = [changed.pop(name) for name in list(changed) if name.startswith("gpu") and name.endswith("_free")]
     assert devices == [pytest.approx(-0.25)]
