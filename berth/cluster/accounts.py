@@ -103,7 +103,7 @@ class Accounts:
 
     def of(self, name: str) -> Requested:
         """What is requested of a node."""
-        return self.requested.get(name, Requested())
+        return self.requested.get(name) or Requested()
 
     def bound_since(self, moment: float) -> dict[str, str]:
         """Node by uid of the counted pods that were bound at or after a moment, unix seconds."""

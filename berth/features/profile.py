@@ -58,8 +58,7 @@ def hour_columns(hours: Floats) -> list[Floats]:
 def largest(values: Floats) -> Floats:
     """Over the first axis, of what is known; NaN where fewer than half is."""
     unknown = np.isnan(values)
-    found = np.where(unknown, np.float32(-np.inf), values).max(axis=0)
-    return np.where(enough(unknown), found, np.float32(np.nan))
+    return np.where(enough(unknown), np.fmax.reduce(values, axis=0), np.float32(np.nan))
 
 
 def share_where(holds: NDArray[np.bool_], values: Floats) -> Floats:

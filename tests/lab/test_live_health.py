@@ -85,7 +85,7 @@ def test_incidents_are_told_and_survive_a_restart(empty: ControlPlane, tmp_path:
     then = {name: ago(seconds) for name, seconds in (("silent", 600.0), ("killed", 5000.0), ("evicted", 400.0))}
     says(empty, "a", "Ready", "Unknown", then["silent"])
     oom = runs(empty, "a", phase="Running", containerStatuses=killed(then["killed"], 2))
-    with telemetry(empty, HISTORY__URL=tmp_path) as (running, _):
+    with telemetry(empty, HISTORY__URL=tmp_path) as (running, redis):
         until(lambda: len(incidents(running)) == 2, SOON_S)
         message = "The node was low on resource: memory."
         why = [{"type": "DisruptionTarget", "status": "True", "lastTransitionTime": then["evicted"]}]
@@ -105,12 +105,22 @@ def test_incidents_are_told_and_survive_a_restart(empty: ControlPlane, tmp_path:
         assert state["incidents_lasting"] == 1
         assert state["signals_age_s"]["restarts"] is not None
         assert state["signals_age_s"]["cpu_pressure"] is None
+        until(lambda: column(redis, "uptime")["a"] == 0.0, SOON_S)
+        assert np.isnan(column(redis, "incidents_24h")["a"])  # nobody has watched for half a day
     empty.api.delete(f"{PODS}/{gone}")
     mended = ago(0.0)
     says(empty, "a", "Ready", "True", mended)
-    with telemetry(empty, HISTORY__URL=tmp_path) as (running, _):
+    with telemetry(empty, HISTORY__URL=tmp_path) as (running, redis):
         expected[("not-ready", "a", "Ready", then["silent"])] = mended
         until(lambda: {key: at and short(at) for key, at in incidents(running).items()} == expected, SOON_S)
+        until(lambda: 0.0 < column(redis, "uptime")["a"] < 0.1, SOON_S)
+
+
+def column(redis: Redis, name: str) -> dict[str, float]:
+    """Of the newest snapshot, by node."""
+    found = published(redis)
+    assert found is not None
+    return dict(zip(found.nodes, found.column(name).tolist(), strict=True))
 
 
 @pytest.mark.long

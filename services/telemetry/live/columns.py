@@ -84,8 +84,13 @@ def running(accounts: Accounts, names: Sequence[str], started: Iterable[str]) ->
     """What runs on each node. started: the node of each pod that was bound in the last hour."""
     lately = Counter(started)
     sums = [accounts.of(name) for name in names]
-    rows = [(a.burstable / 1000.0, a.stateful, a.jobs, a.bands, lately[n]) for a, n in zip(sums, names, strict=True)]
-    return Running(*np.array(rows, dtype=np.float32).reshape(len(names), 5).T)
+    return Running(
+        burstable=np.array([of.burstable for of in sums], dtype=np.float32) / np.float32(1000),
+        stateful=np.array([of.stateful for of in sums], dtype=np.float32),
+        jobs=np.array([of.jobs for of in sums], dtype=np.float32),
+        bands=np.array([of.bands for of in sums], dtype=np.float32),
+        started=np.array([lately.get(name, 0) for name in names], dtype=np.float32),
+    )
 
 
 def not_ready(accounts: Accounts, names: Sequence[str]) -> float:

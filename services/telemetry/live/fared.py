@@ -63,7 +63,7 @@ def uptime(ready: Condition | None, now: float) -> float:
 
 def pressure(told: Mapping[str, Condition]) -> float:
     """1 under any pressure, 0 under none; NaN where no pressure is told of, or one is unknown and none is there."""
-    statuses = {told[kind].status for kind in PRESSURES if kind in told}
+    statuses = [told[kind].status for kind in PRESSURES if kind in told]
     if "True" in statuses:
         return 1.0
-    return 0.0 if statuses == {"False"} else math.nan
+    return 0.0 if statuses and statuses.count("False") == len(statuses) else math.nan

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from berth.cluster.health import HealthError, PodHealth, read_node_health, read_pod_health, read_uid
+from berth.cluster.health import Condition, HealthError, PodHealth, read_node_health, read_pod_health, read_uid
 from berth.features.node_health import Fared
 from services.telemetry.history.incidents import Incident
 from services.telemetry.live.conditions import Conditions
@@ -58,9 +58,9 @@ class Health:
     def fared(self, nodes: Sequence[str], now: float) -> Fared:
         """How nodes fare, for a snapshot."""
         with self.lock:
-            incidents = self.incidents.since(now - WEEK_S)
-            told = [dict(self.conditions.latest.get(node, {})) for node in nodes]
-        return fared(nodes, incidents, told, self.watched_since, now)
+            latest, nothing = self.conditions.latest, dict[str, Condition]()
+            told = [latest.get(node, nothing) for node in nodes]
+            return fared(nodes, self.incidents.since(now - WEEK_S), told, self.watched_since, now)
 
     def last_hour(self, nodes: Iterable[str], now: float) -> dict[str, dict[str, float]]:
         """Signals 'restarts' and 'evictions' of each node."""
