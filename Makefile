@@ -40,7 +40,7 @@ lint: $(STAMP) ## lint, types, floors, stubs
 	$(BIN)/python -m protos.generate --check
 
 HERE := not long and not train
-# Two at once (tests/conftest.py says what stays together); what measures time runs by itself. Modules in the tree's
+# Two at once (tests/conftest.py says what stays together); what measures time or memory runs by itself. Modules in the tree's
 # order: by their number of tests the lab's faults, few and long, would come last and leave one worker idle.
 TWO := --numprocesses 2 --no-loadscope-reorder
 
