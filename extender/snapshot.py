@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
 
 from berth.cluster import keys
+from berth.cluster.delta import apply_delta
 from berth.cluster.snapshot import NodeSnapshot, SnapshotError, decode
 from berth.features.capacity import GPU_SLOTS
 from extender.cache import SharedStore
@@ -69,16 +70,33 @@ class Watcher:
         version = int(pointer)
         if self.held is not None and self.held.version == version and not told:
             return
-        raw = await self.store.get(keys.snapshot(version), 2.0)
-        if raw is not None:
-            await self._take(raw, version)
+        snapshot = await self._changed(version) or await self._whole(version)
+        if snapshot is not None:
+            await self._take(snapshot, version)
 
-    async def _take(self, raw: bytes, version: int) -> None:
+    async def _changed(self, version: int) -> NodeSnapshot | None:
+        """The one held with what has changed since; None where that is not to be had: then the whole one is read."""
+        if self.held is None or self.held.version != version - 1:
+            return None
+        raw = await self.store.get(keys.delta(version), 2.0)
+        if raw is None:
+            return None
         try:
-            snapshot = await asyncio.to_thread(checked, raw)
+            return await asyncio.to_thread(apply_delta, self.held, raw)
+        except SnapshotError:
+            self.metrics.snapshot_refused.labels("delta").inc()
+            return None
+
+    async def _whole(self, version: int) -> NodeSnapshot | None:
+        """Read and checked; None without one that is to be used."""
+        raw = await self.store.get(keys.snapshot(version), 2.0)
+        try:
+            return await asyncio.to_thread(checked, raw) if raw is not None else None
         except SnapshotError as error:
             self._refuse("unreadable", str(version), str(error))
-            return
+            return None
+
+    async def _take(self, snapshot: NodeSnapshot, version: int) -> None:
         if self.held is not None and snapshot.id == self.held.id:
             return
         if snapshot.version != version:

@@ -26,6 +26,11 @@ def snapshot(version: int) -> str:
     return f"berth:{{snapshot}}:v{version}"
 
 
+def delta(version: int) -> str:
+    """Key of what differs from the snapshot before; not there where much does."""
+    return f"berth:{{snapshot}}:d{version}"
+
+
 def scores(model: str, model_version: str, snapshot_id: str, pod_class: str = "") -> str:
     """Key of one model's scores of all nodes of a snapshot."""
     return f"berth:{{scores:{model}}}:{model_version}:{snapshot_id}:{pod_class}"

@@ -88,33 +88,36 @@ class NodeSnapshot:
 def encode(snapshot: NodeSnapshot) -> bytes:
     """The byte form of a snapshot."""
     matrix = np.ascontiguousarray(snapshot.matrix, dtype="<f4").tobytes()
-    header = SnapshotHeader(
+    header = head(snapshot)
+    header.features.extend(snapshot.features)
+    header.nodes.extend(snapshot.nodes)
+    header.gpu_models.extend(snapshot.gpu_models)
+    return sealed(header.SerializeToString(), matrix)
+
+
+def head(snapshot: NodeSnapshot) -> SnapshotHeader:
+    """What a snapshot's header says of it alone, without the names of columns, nodes and GPU models."""
+    return SnapshotHeader(
         schema=SCHEMA,
         version=snapshot.version,
         published_unix_ms=snapshot.published_ms,
         fence=snapshot.fence,
         features_version=VERSION,
-        features=snapshot.features,
-        nodes=snapshot.nodes,
-        gpu_models=snapshot.gpu_models,
         bindings=[Binding(pod_uid=uid, row=row) for uid, row in snapshot.bindings.items()],
         source=snapshot.source,
-    ).SerializeToString()
-    return sealed(header, matrix)
+    )
 
 
-def sealed(header: bytes, matrix: bytes) -> bytes:
+def sealed(header: bytes, matrix: bytes, magic: bytes = MAGIC) -> bytes:
     """Header and matrix behind their checksum."""
     length = struct.pack("<I", len(header))
     checksum = zlib.crc32(matrix, zlib.crc32(header, zlib.crc32(length)))
-    return b"".join((MAGIC, struct.pack("<I", checksum), length, header, matrix))
+    return b"".join((magic, struct.pack("<I", checksum), length, header, matrix))
 
 
 def decode(raw: bytes) -> NodeSnapshot:
     """The snapshot in `raw`. Raises SnapshotError on anything torn, foreign or of a schema too old or new."""
     header, matrix = split(raw)
-    if not OLDEST_SCHEMA <= header.schema <= SCHEMA:
-        raise SnapshotError(f"schema {header.schema}, this reader takes {OLDEST_SCHEMA} to {SCHEMA}")
     shape = (len(header.nodes), len(header.features))
     if len(matrix) != shape[0] * shape[1] * 4:
         raise SnapshotError(f"{len(matrix)} bytes of matrix for {shape[0]} nodes and {shape[1]} features")
@@ -133,9 +136,9 @@ def decode(raw: bytes) -> NodeSnapshot:
     )
 
 
-def split(raw: bytes) -> tuple[SnapshotHeader, memoryview]:
+def split(raw: bytes, magic: bytes = MAGIC) -> tuple[SnapshotHeader, memoryview]:
     """Header and matrix bytes. Raises SnapshotError."""
-    if len(raw) < HEAD.size or raw[:4] != MAGIC:
+    if len(raw) < HEAD.size or raw[:4] != magic:
         raise SnapshotError("not a snapshot")
     _, checksum, length = HEAD.unpack_from(raw)
     body = memoryview(raw)
@@ -147,4 +150,6 @@ def split(raw: bytes) -> tuple[SnapshotHeader, memoryview]:
         header = SnapshotHeader.FromString(raw[HEAD.size : HEAD.size + length])
     except Exception as error:
         raise SnapshotError("unreadable header") from error
+    if not OLDEST_SCHEMA <= header.schema <= SCHEMA:
+        raise SnapshotError(f"schema {header.schema}, this reader takes {OLDEST_SCHEMA} to {SCHEMA}")
     return header, body[HEAD.size + length :]

@@ -8,6 +8,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from berth.cluster import keys
+from berth.cluster.delta import encode_delta
 from berth.cluster.snapshot import NodeSnapshot, encode
 from services.telemetry.errors import FencedOffError, StoreUnavailableError
 
@@ -22,6 +23,8 @@ end
 if number(KEYS[3]) > tonumber(ARGV[2]) then return -1 end
 if number(KEYS[1]) >= tonumber(ARGV[1]) then return -2 end
 redis.call('SET', KEYS[2], ARGV[4], 'EX', ARGV[3])
+redis.call('DEL', KEYS[4])
+if ARGV[6] ~= '' then redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[3]) end
 redis.call('SET', KEYS[1], ARGV[1])
 redis.call('SET', KEYS[3], ARGV[2])
 redis.call('PUBLISH', ARGV[5], ARGV[1])
@@ -50,6 +53,8 @@ class Publisher:
         self.fence = fence
         self.ttl_s = ttl_s
         self.newest = 0
+        self.before: NodeSnapshot | None = None
+        """The one that we published last."""
 
     async def next_version(self) -> int:
         """One more than the stored and our own newest: a store that lost its data does not set versions back.
@@ -73,7 +78,7 @@ class Publisher:
             raise FencedOffError(f"a fence above {self.fence} has published", await self.stored_fence())
         if outcome == OUTRUN:
             raise StoreUnavailableError(f"version {snapshot.version} is taken")
-        self.newest = snapshot.version
+        self.newest, self.before = snapshot.version, snapshot
 
     async def stored_fence(self) -> int:
         """The highest that has published, 0 where the store does not say."""
@@ -84,8 +89,14 @@ class Publisher:
 
     async def run_script(self, snapshot: NodeSnapshot) -> int:
         """The script's outcome: PUBLISHED, FENCED or OUTRUN."""
-        names = (keys.SNAPSHOT_CURRENT, keys.snapshot(snapshot.version), keys.SNAPSHOT_FENCE)
-        given = (snapshot.version, self.fence, self.ttl_s, encode(snapshot), keys.SNAPSHOT_CHANNEL)
+        names = (
+            keys.SNAPSHOT_CURRENT,
+            keys.snapshot(snapshot.version),
+            keys.SNAPSHOT_FENCE,
+            keys.delta(snapshot.version),
+        )
+        delta = encode_delta(self.before, snapshot) if self.before else None
+        given = (snapshot.version, self.fence, self.ttl_s, encode(snapshot), keys.SNAPSHOT_CHANNEL, delta or b"")
         return int(await self.redis.eval(SCRIPT, len(names), *names, *given))
 
 

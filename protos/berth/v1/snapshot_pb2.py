@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/berth/v1/snapshot.proto\x12\x08\x62\x65rth.v1\"\xe5\x01\n\x0eSnapshotHeader\x12\x0e\n\x06schema\x18\x01 \x01(\r\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x19\n\x11published_unix_ms\x18\x03 \x01(\x03\x12\r\n\x05\x66\x65nce\x18\x04 \x01(\x04\x12\x18\n\x10\x66\x65\x61tures_version\x18\x05 \x01(\r\x12\x10\n\x08\x66\x65\x61tures\x18\x06 \x03(\t\x12\r\n\x05nodes\x18\x07 \x03(\t\x12\x12\n\ngpu_models\x18\x08 \x03(\t\x12#\n\x08\x62indings\x18\t \x03(\x0b\x32\x11.berth.v1.Binding\x12\x0e\n\x06source\x18\n \x01(\tJ\x04\x08\x0b\x10\x0c\"\'\n\x07\x42inding\x12\x0f\n\x07pod_uid\x18\x01 \x01(\t\x12\x0b\n\x03row\x18\x02 \x01(\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/berth/v1/snapshot.proto\x12\x08\x62\x65rth.v1\"\xf3\x01\n\x0eSnapshotHeader\x12\x0e\n\x06schema\x18\x01 \x01(\r\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x19\n\x11published_unix_ms\x18\x03 \x01(\x03\x12\r\n\x05\x66\x65nce\x18\x04 \x01(\x04\x12\x18\n\x10\x66\x65\x61tures_version\x18\x05 \x01(\r\x12\x10\n\x08\x66\x65\x61tures\x18\x06 \x03(\t\x12\r\n\x05nodes\x18\x07 \x03(\t\x12\x12\n\ngpu_models\x18\x08 \x03(\t\x12#\n\x08\x62indings\x18\t \x03(\x0b\x32\x11.berth.v1.Binding\x12\x0e\n\x06source\x18\n \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x0c \x01(\tJ\x04\x08\x0b\x10\x0c\"\'\n\x07\x42inding\x12\x0f\n\x07pod_uid\x18\x01 \x01(\t\x12\x0b\n\x03row\x18\x02 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.berth.v1.snapshot_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SNAPSHOTHEADER']._serialized_start=45
-  _globals['_SNAPSHOTHEADER']._serialized_end=274
-  _globals['_BINDING']._serialized_start=276
-  _globals['_BINDING']._serialized_end=315
+  _globals['_SNAPSHOTHEADER']._serialized_end=288
+  _globals['_BINDING']._serialized_start=290
+  _globals['_BINDING']._serialized_end=329
 # @@protoc_insertion_point(module_scope)
