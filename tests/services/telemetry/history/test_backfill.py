@@ -19,7 +19,9 @@ from berth.recordings.load import bitbrains
 from services.telemetry.history.files import Files
 from services.telemetry.history.kinds import USAGE
 from services.telemetry.history.store import HistoryStore
+from services.telemetry.live.usage import METRICS
 from tests.calls import until
+from tests.lab.tampering import Tampering
 from tests.prometheus.blocks import STEP_S, blocks_of
 from tests.prometheus.server import Scraped, scraped
 
@@ -45,13 +47,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
         yield running
 
 
-def command(root: Path, url: str, days: int) -> list[str]:
-    asked = ["--days", str(days), "--prometheus", url, "--root", str(root), "--step", str(STEP_S)]
+def command(root: Path, url: str) -> list[str]:
+    asked = ["--days", "1", "--prometheus", url, "--root", str(root), "--step", str(STEP_S)]
     return [sys.executable, "-c", "from cli.main import run; run()", "history", "backfill", *asked]
 
 
-def backfill(root: Path, url: str, days: int = 1) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(root, url, days), capture_output=True, text=True, timeout=120)
+def backfill(root: Path, url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(root, url), capture_output=True, text=True, timeout=120)
 
 
 def store(root: Path) -> HistoryStore:
@@ -90,18 +92,36 @@ def test_what_is_filled_is_what_was_recorded(server: Scraped, tmp_path: Path) ->
     assert kept.read(day).to_pylist() == before
 
 
+class Stalling(Tampering):
+    """Passes on the questions of some hours, then holds its answers back."""
+
+    def __init__(self, upstream: int, hours: int) -> None:
+        super().__init__(upstream)
+        self.left = len(METRICS) * hours
+
+    def answer(self, path: str, body: bytes, kind: str) -> tuple[int, bytes]:
+        """Status and body."""
+        self.left -= 1
+        if self.left < 0:
+            self.turn("black hole")
+        return super().answer(path, body, kind)
+
+
 def test_interrupted_it_goes_on_where_it_stopped(server: Scraped, tmp_path: Path) -> None:
-    with subprocess.Popen(command(tmp_path, server.url, 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as begun:
-        until(lambda: any((tmp_path / "usage").rglob("*.parquet")))
+    with (
+        Stalling(server.port, hours=5) as before,
+        subprocess.Popen(command(tmp_path, f"http://127.0.0.1:{before.port}"), stderr=subprocess.PIPE) as begun,
+    ):
+        until(lambda: before.left < 0)
         begun.send_signal(signal.SIGINT)
         assert begun.wait(timeout=30) in (1, 130)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
-    assert 0 < len(before) < 48
-    again = backfill(tmp_path, server.url, 2)
+    there = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
+    assert len(there) == 5
+    again = backfill(tmp_path, server.url)
     assert again.returncode == 0, again.stderr
-    assert f"{48 - len(before)} hours filled" in again.stdout
-    assert f"{len(before)} were there" in again.stdout
-    assert all(path.stat().st_mtime_ns == at for path, at in before.items())
+    assert "19 hours filled" in again.stdout
+    assert "5 were there" in again.stdout
+    assert all(path.stat().st_mtime_ns == at for path, at in there.items())
 
 
 @pytest.mark.long
