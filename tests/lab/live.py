@@ -50,10 +50,13 @@ class Live:
 
     def failures(self, of: str, reason: str) -> float:
         """How often this was not answered."""
+        return self.counted("berth_telemetry_source_failures_total", of=of, reason=reason)
+
+    def counted(self, name: str, **labels: str) -> float:
+        """A sample of its metrics; 0 where there is none."""
         families = text_string_to_metric_families(self.telemetry.ask("/metrics")[1])
-        wanted = {"of": of, "reason": reason}
         samples = (sample for family in families for sample in family.samples)
-        return sum(one.value for one in samples if one.labels == wanted and one.name.endswith("_total"))
+        return sum(one.value for one in samples if one.name == name and one.labels == labels)
 
     @contextmanager
     def without_redis(self) -> Iterator[None]:
