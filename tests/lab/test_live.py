@@ -86,7 +86,8 @@ def test_a_week_in_prometheus_gives_the_columns_of_training(live_nodes: ControlP
 
 COUNTED = ("idle_share", "io_suitability")
 """Counts of hours beyond a bound. The recording's rates are in steps, and many lie on the bound itself: read back from
-Prometheus a hair off they fall to either side (`tests/berth/features/test_families.py` compares them on the recording itself)."""
+Prometheus a hair off they fall to either side. `tests/berth/features/test_families.py` compares them on the recording
+itself."""
 BY_HOUR = [
     one.name
     for one in FAMILIES
