@@ -62,6 +62,7 @@ def test_what_prometheus_tells_is_kept_and_judged(nodes: ControlPlane, server: S
         until(lambda: running.state()["cluster"]["kept"]["written_age_s"] is not None, 30.0)
         until(lambda: len({at for name, metric, at in kept(root) if (name, metric) == (NAMES[0], "cpu")}) >= 10, 60.0)
         assert running.state()["cluster"]["kept"]["failing"] == ""
+        assert 0.0 <= running.counted("berth_telemetry_history_age_seconds") < 30.0
     rows = kept(root)  # with what was written at the end
     assert {value for (name, metric, _), value in rows.items() if (name, metric) == (NAMES[0], "memory")} == {8 * GIB}
     assert not any(name == NAMES[2] and metric == "cpu" for name, metric, _ in rows)  # nobody tells: no row, no zero

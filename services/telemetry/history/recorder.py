@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 import threading
 import time
@@ -46,6 +47,7 @@ class Recorder:
         self.newest: dict[str, int] = {}
         self.failing, self.written_at = "", 0.0
         self.mine = secrets.token_hex(3)
+        metrics.history_age.set_function(lambda: math.nan if (age := self.age_s()) is None else age)
 
     def note(self, metric: str, told: Sequence[tuple[str, str, float]], at: float) -> None:
         """What one answer says: node, teller and value; NaN is nobody's. A second answer of the same step is not

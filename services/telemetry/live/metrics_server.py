@@ -19,7 +19,7 @@ from berth.features.history import HISTORY_STEPS
 from services.telemetry.live.causes import Causes
 from services.telemetry.live.kube_api import KubeApi, KubeApiError
 from services.telemetry.live.prometheus import Sample
-from services.telemetry.live.reader import WAITING, NewestAnswer, SpanAnswer
+from services.telemetry.live.reader import WAITING, NewestAnswer, SpanAnswer, drained
 from services.telemetry.live.week import STEP_S
 from services.telemetry.metrics import TelemetryMetrics
 from services.telemetry.settings import PrometheusSettings
@@ -95,10 +95,7 @@ class MetricsServer:
 
     def taken(self) -> list[NewestAnswer | SpanAnswer]:
         """The answers that wait; they no longer do. Called from the source's thread."""
-        found = []
-        while self.answers:
-            found.append(self.answers.popleft())
-        return found
+        return drained(self.answers)
 
     def shares(self) -> dict[str, float]:
         """Share of a week that each metric has been followed for, 0 to 1."""

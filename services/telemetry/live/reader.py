@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from services.telemetry.live.causes import Causes
 from services.telemetry.live.kube_api import KubeApi
@@ -20,6 +20,8 @@ from services.telemetry.metrics import TelemetryMetrics
 from services.telemetry.settings import PrometheusSettings
 
 log = logging.getLogger("berth.telemetry.live.reader")
+
+T = TypeVar("T")
 
 SKEW_S = 60.0
 """A clock that differs by more deserves a word."""
@@ -118,10 +120,7 @@ class Reader:
 
     def taken(self) -> list[NewestAnswer | SpanAnswer]:
         """The answers that wait; they no longer do. Called from the source's thread."""
-        found = []
-        while self.answers:
-            found.append(self.answers.popleft())
-        return found
+        return drained(self.answers)
 
     def shares(self) -> dict[str, float]:
         """Share of a week that each metric has been asked for, 0 to 1."""
@@ -133,6 +132,14 @@ class Reader:
             log.warning("Prometheus's clock differs from this machine's by %.0f s", ahead_s)
         self.skew_s = ahead_s
         self.metrics.skew.set(ahead_s)
+
+
+def drained(answers: deque[T]) -> list[T]:
+    """What waits, which then no longer does; another thread may add meanwhile."""
+    found = []
+    while answers:
+        found.append(answers.popleft())
+    return found
 
 
 def until_next(now: float, interval_s: float) -> float:

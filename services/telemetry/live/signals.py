@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 from services.telemetry.live.causes import Causes
 from services.telemetry.live.prometheus import Prometheus, PrometheusError
-from services.telemetry.live.reader import NewestAnswer
+from services.telemetry.live.reader import NewestAnswer, drained
 from services.telemetry.metrics import TelemetryMetrics
 from services.telemetry.settings import TelemetrySettings
 
@@ -76,10 +76,7 @@ class SignalReader:
 
     def taken(self) -> list[NewestAnswer]:
         """The answers that wait; they no longer do. Called from the source's thread."""
-        found = []
-        while self.answers:
-            found.append(self.answers.popleft())
-        return found
+        return drained(self.answers)
 
     def degraded(self) -> list[str]:
         """What is not told, in words."""
