@@ -43,6 +43,11 @@ class Both:
         await self.publisher.publish(made)
         return made
 
+    async def begin(self) -> None:
+        """The reader holds the first one."""
+        await self.publish(0.1)
+        await self.watcher.look()
+
     def refused(self) -> float:
         """Deltas that could not be used."""
         return float(self.metrics.snapshot_refused.labels("delta")._value.get())
@@ -58,8 +63,7 @@ async def both() -> AsyncIterator[Both]:
 
 
 async def test_the_change_alone_will_do(both: Both) -> None:
-    await both.publish(0.1)
-    await both.watcher.look()
+    await both.begin()
     second = await both.publish(0.7)
     await both.redis.delete(keys.snapshot(2))  # only the delta is left
     await both.watcher.look()
@@ -76,8 +80,7 @@ async def test_a_delta_is_smaller(both: Both) -> None:
 
 
 async def test_who_missed_one_reads_the_whole(both: Both) -> None:
-    await both.publish(0.1)
-    await both.watcher.look()
+    await both.begin()
     await both.publish(0.2)
     third = await both.publish(0.3)
     await both.watcher.look()
@@ -87,8 +90,7 @@ async def test_who_missed_one_reads_the_whole(both: Both) -> None:
 
 @pytest.mark.parametrize("poison", [b"noise", b"BSD1" + bytes(40)], ids=["noise", "torn"])
 async def test_a_delta_that_is_none_costs_a_look_at_the_whole(both: Both, poison: bytes) -> None:
-    await both.publish(0.1)
-    await both.watcher.look()
+    await both.begin()
     second = await both.publish(0.2)
     await both.redis.set(keys.delta(2), poison)
     await both.watcher.look()
@@ -98,15 +100,13 @@ async def test_a_delta_that_is_none_costs_a_look_at_the_whole(both: Both, poison
 
 async def test_another_publisher_s_change_is_not_taken(both: Both) -> None:
     """It has the number of the one before, but not its time: the reader holds another."""
-    await both.publish(0.1)
-    await both.watcher.look()
+    await both.begin()
     await both.publish(0.2)
     foreign = await both.redis.get(keys.delta(2))
     assert foreign is not None
     await both.redis.flushall()
     other = Both(f"redis://127.0.0.1:{both.redis.connection_pool.connection_kwargs['port']}/0")
-    await other.publish(0.5)
-    await other.watcher.look()
+    await other.begin()
     second = await other.publish(0.6)
     await other.redis.set(keys.delta(2), foreign)
     await other.watcher.look()

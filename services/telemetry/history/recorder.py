@@ -98,14 +98,15 @@ class Recorder:
 
     def _write(self, taken: list[Notes]) -> None:
         """A second attempt has the first's name and more rows: what was written of it is replaced."""
-        rows = rows_of(taken)
+        written = False
         try:
-            self.store.write(rows, f"live-{taken[0].at}-{self.mine}")
-        except HistoryError:
-            with self.lock:
-                self.waiting.extendleft(reversed(taken))
-            raise
-        self.metrics.history_rows.inc(rows.num_rows)
+            self.store.write(rows_of(taken), f"live-{taken[0].at}-{self.mine}")
+            written = True
+        finally:
+            if not written:  # whatever went wrong
+                with self.lock:
+                    self.waiting.extendleft(reversed(taken))
+        self.metrics.history_rows.inc(sum(len(notes.nodes) for notes in taken))
         self.written_at = time.time()
 
     def _failed(self, error: HistoryError) -> None:
