@@ -16,6 +16,9 @@ Floats = NDArray[np.float32]
 STEP_S = 300
 EVERY_S = 100
 """Between samples: three in a step, so that a rate over one step is that step's."""
+BEFORE_S = 1
+"""A gauge is told so long before its step's end: Prometheus looks back 300 s, both ends included, so that one told at the
+very end would stand for the next step too where that one is missing."""
 
 
 def blocks_of(nodes: Sequence[str], cores: int, memory: float, usage: Floats, last: int) -> Callable[[Path], None]:
@@ -56,7 +59,7 @@ def exposition(nodes: Sequence[str], cores: int, memory: float, usage: Floats, l
         for column, node in enumerate(nodes):
             for step, value in zip(steps_to(last, values), values[:, column].tolist(), strict=True):
                 if value == value:
-                    yield f'{name}{{node="{node}"}} {value!r} {step * STEP_S}\n'
+                    yield f'{name}{{node="{node}"}} {value!r} {step * STEP_S - BEFORE_S}\n'
     yield "# EOF\n"
 
 

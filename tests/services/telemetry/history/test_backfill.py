@@ -32,6 +32,8 @@ CORES, MEMORY = 8, 32.0 * 2**30
 STEPS = 2 * 288 + 24
 NOW = datetime.now(UTC)
 LAST = int(NOW.timestamp()) // STEP_S
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+"""Tests that a shell runs in the background have SIGINT ignored, and hand that on to their processes."""
 
 
 def recorded() -> NDArray[np.float32]:
@@ -49,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
 
 def command(root: Path, url: str) -> list[str]:
     asked = ["--days", "1", "--prometheus", url, "--root", str(root), "--step", str(STEP_S)]
-    return [sys.executable, "-c", "from cli.main import run; run()", "history", "backfill", *asked]
+    return [sys.executable, "-c", INTERRUPTIBLE + "from cli.main import run; run()", "history", "backfill", *asked]
 
 
 def backfill(root: Path, url: str) -> subprocess.CompletedProcess[str]:
