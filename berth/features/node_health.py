@@ -1,4 +1,4 @@
-"""How a node has fared: what its conditions and its incidents tell."""
+"""How a node has fared: what its conditions, its incidents and its logs tell."""
 
 from __future__ import annotations
 
@@ -24,7 +24,23 @@ FEATURES: tuple[Feature, ...] = (
     health("incidents_24h", "incidents", "24 h", "that lasted or began in it", "incidents", WATCHED),
     health("incidents_7d", "incidents", "7 d", "that lasted or began in it", "incidents", WATCHED),
     health("not_ready_24h", "share", "24 h", "share of the time in which the node was not ready", "incidents", WATCHED),
+    health(
+        "stability",
+        "hours",
+        "7 d",
+        "since the last incident ended, 168 at most; 0 while one lasts",
+        "incidents",
+        WATCHED,
+    ),
     health("pressure", "0 or 1", "now", "short of memory, disk or process ids", "conditions"),
+    health(
+        "error_lines",
+        "lines",
+        "5 min",
+        "log lines of error; 0 where the newest answer tells of none and an earlier one did",
+        "logs",
+        "NaN; also for a node that no answer has told of",
+    ),
 )
 
 
@@ -36,7 +52,9 @@ class Fared:
     incidents_24h: Floats
     incidents_7d: Floats
     not_ready_24h: Floats
+    stability: Floats
     pressure: Floats
+    error_lines: Floats
 
     @classmethod
     def unknown(cls, nodes: int) -> Fared:

@@ -17,7 +17,7 @@ STEP_S = 300
 EVERY_S = 100
 """Between samples: three in a step, so that a rate over one step is that step's."""
 BEFORE_S = 1
-"""A gauge is told so long before its step's end: Prometheus looks back 300 s, both ends included, so that one told at the
+"""A gauge is told so long before its step's end: Prometheus looks back 300 s, both ends included, and one told at the
 very end would stand for the next step too where that one is missing."""
 
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from berth.cluster.health import Condition, HealthError, PodHealth, read_node_health, read_pod_health, read_uid
-from berth.features.node_health import Fared
+from berth.features.node_health import Fared, Floats
 from services.telemetry.history.incidents import Incident
 from services.telemetry.live.conditions import Conditions
 from services.telemetry.live.fared import WEEK_S, fared
@@ -55,12 +55,12 @@ class Health:
         self.conditions.settle(now)
         self.watched_since = min([self.watched_since, *(one.at for one in stored)])
 
-    def fared(self, nodes: Sequence[str], now: float) -> Fared:
-        """How nodes fare, for a snapshot."""
+    def fared(self, nodes: Sequence[str], lines: Floats, now: float) -> Fared:
+        """How nodes fare, for a snapshot. lines: of error, float32 [node]."""
         with self.lock:
             latest, nothing = self.conditions.latest, dict[str, Condition]()
             told = [latest.get(node, nothing) for node in nodes]
-            return fared(nodes, self.incidents.since(now - WEEK_S), told, self.watched_since, now)
+            return fared(nodes, self.incidents.since(now - WEEK_S), told, lines, self.watched_since, now)
 
     def last_hour(self, nodes: Iterable[str], now: float) -> dict[str, dict[str, float]]:
         """Signals 'restarts' and 'evictions' of each node."""

@@ -102,7 +102,7 @@ class LiveSource:
         """The cluster as it is now. Raises NotListedError."""
         if not self.listed:
             raise NotListedError
-        return self.picture.snapshot(version, fence, self.loaded_days(), self.vitals.health.fared)
+        return self.picture.snapshot(version, fence, self.loaded_days(), self.vitals.fared)
 
     def loaded_days(self) -> int:
         """Whole days of history that Prometheus has told of every metric."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from berth.features.node_health import Fared
 from services.telemetry.live import columns
 from services.telemetry.live.chronicle import Chronicle
 from services.telemetry.live.copies import Copies
+from services.telemetry.live.fared import error_lines
 from services.telemetry.live.health import Health
 from services.telemetry.live.kube_api import KubeApi
 from services.telemetry.live.listwatch import ListWatch
-from services.telemetry.live.signals import LARGEST_SHARE, SHARES, SIGNALS, SignalReader
+from services.telemetry.live.signals import LARGEST_SHARE, LINES, SHARES, SIGNALS, SignalReader
 from services.telemetry.live.usage import LARGEST, Usage
 from services.telemetry.metrics import TelemetryMetrics
 from services.telemetry.settings import TelemetrySettings
@@ -24,7 +26,8 @@ FAILED = {"fieldSelector": "status.phase=Failed"}
 
 
 class Vitals:
-    """usage: newest values of signals. leads: whether this publisher writes history."""
+    """usage: newest values of signals. lines_at: when lines of error were told of last, unix seconds. leads: whether
+    this publisher writes history."""
 
     def __init__(self, settings: TelemetrySettings, metrics: TelemetryMetrics, leads: Callable[[], bool]) -> None:
         self.settings, self.metrics, self.leads = settings, metrics, leads
@@ -32,6 +35,7 @@ class Vitals:
         self.health = Health(self.oldest_s)
         self.reader = SignalReader(settings, metrics)
         self.usage = Usage({signal: {} for signal in SIGNALS})
+        self.lines_at = -math.inf
         self.chronicle = Chronicle(settings.history, metrics, self.health, self.newest, leads)
         self.watches: dict[str, ListWatch] = {}
         self.nodes: tuple[str, ...] = ()
@@ -61,6 +65,13 @@ class Vitals:
             left_out = self.usage.take(answer.metric, answer.samples, by_name, answer.at, most)
             for reason, number in left_out.items():
                 self.metrics.left_out.labels(answer.metric, reason).inc(number)
+            if answer.metric == LINES:
+                self.lines_at = answer.at
+
+    def fared(self, nodes: Sequence[str], now: float) -> Fared:
+        """How nodes fare, for a snapshot."""
+        lines = error_lines(nodes, self.usage.readings[LINES], self.lines_at, now - self.oldest_s)
+        return self.health.fared(nodes, lines, now)
 
     def newest(self, now: float) -> dict[str, dict[str, float]]:
         """Values by signal and node that are not too old; shares at most 1."""

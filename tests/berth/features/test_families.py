@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -205,8 +206,11 @@ def test_holidays_are_days_in_utc() -> None:
 
 
 def test_reliability_falls_with_absence_and_incidents() -> None:
-    zero = np.zeros(3, dtype=np.float32)
-    fared = Fared(zero, zero, np.array([0, 7, NAN], "f4"), np.array([0, 0.5, 0], "f4"), zero)
+    fared = replace(
+        Fared.unknown(3),
+        incidents_7d=np.array([0, 7, NAN], "f4"),
+        not_ready_24h=np.array([0, 0.5, 0], "f4"),
+    )
     assert np.array_equal(reliability(fared), np.array([1.0, 0.25, NAN], "f4"), equal_nan=True)
 
 

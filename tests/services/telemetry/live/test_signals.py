@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import signal
 import threading
 import time
@@ -173,6 +174,8 @@ async def test_lines_of_error_are_counted_by_loki_in_the_first_turn_of_four() ->
             await found.reader.turn(turn, api, api)
         await api.close()
     assert entered(found)[LINES] == {"n1": 1267.0, "n2": 0.0}
+    lines = found.fared(("n1", "n2", "n3"), time.time()).error_lines
+    assert lines.tolist() == pytest.approx([1267.0, 0.0, math.nan], nan_ok=True)
     assert len(asked) == 2
     path, form, headers = asked[0]
     assert path == "/loki/api/v1/query"
