@@ -70,6 +70,9 @@ class Metrics:
         self.settings_reloads = Counter(
             "berth_settings_reloads", "Changes of the settings file.", ["result"], registry=registry
         )
+        self.certificate_reloads = Counter(
+            "berth_certificate_reloads", "Changes of the certificates' files.", ["result"], registry=registry
+        )
         self.mode = Gauge("berth_mode", "1 for the mode in force.", ["mode"], registry=registry)
         self.retreats = Counter(
             "berth_retreats", "Times Berth went back to shadow by itself.", ["cause"], registry=registry

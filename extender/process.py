@@ -25,6 +25,7 @@ from extender.heap import fill_small_arrays, keep_large_apart, reserve
 from extender.metrics import Metrics
 from extender.protocol import VerbProtocol
 from extender.records import Recorder
+from extender.rotation import Certificates
 from extender.settings import ExtenderSettings
 from extender.snapshot import Watcher
 from extender.state import State
@@ -54,8 +55,9 @@ class Extender:
 
     def __init__(self, settings: ExtenderSettings, path: Path | None = None) -> None:
         self.settings, self.path = settings, path
-        self.tls = load_tls(settings.server)
+        tls = load_tls(settings.server)
         self.metrics = Metrics(CollectorRegistry())
+        self.certificates = Certificates(settings.server, tls, self.metrics.certificate_reloads) if tls else None
         self.state = State(settings, self.metrics)
         self.recorder = Recorder(settings.records, self.state.store, self.metrics)
         self.verbs = Verbs(self.state, self.recorder)
@@ -81,8 +83,8 @@ class Extender:
         placement_pb2_grpc.add_PlacementServicer_to_server(PlacementDoor(self.state, self.verbs), server)  # type: ignore[no-untyped-call]
         where = self.settings.server
         address = f"{where.host}:{where.grpc_port}"
-        if self.tls:
-            server.add_secure_port(address, self.tls.for_grpc())
+        if self.certificates:
+            server.add_secure_port(address, self.certificates.for_grpc())
         else:
             server.add_insecure_port(address)
         await server.start()
@@ -96,7 +98,7 @@ class Extender:
             where.host,
             where.port,
             where.grpc_port,
-            "TLS" if self.tls else "plain",
+            "TLS" if self.certificates else "plain",
             self.settings.mode,
         )
         try:
@@ -118,6 +120,8 @@ class Extender:
         }
         for name, client in self.state.clients.items():
             work[name] = functools.partial(background.keep_models, self.state, client)
+        if self.certificates:
+            work["certificates"] = self.certificates.keep
         if self.path is not None:
             work["settings"] = functools.partial(background.watch_settings, self.state, self.path)
         return work
@@ -133,7 +137,7 @@ class Extender:
 
     def serve(self) -> None:
         """Serve until SIGTERM or SIGINT, drain, then answer what is under way."""
-        where = self.settings.server
+        where, certificates = self.settings.server, self.certificates
         config = uvicorn.Config(
             self.app(),
             host=where.host,
@@ -148,7 +152,7 @@ class Extender:
             date_header=False,
             timeout_keep_alive=where.keep_alive_s,
             timeout_graceful_shutdown=GRACE_S,
-            **(self.tls.for_http() if self.tls else {}),
+            ssl_context_factory=(lambda *_: certificates.http) if certificates else None,
         )
         server = DrainingServer(config, where.drain_s, self.state.drain)
         server.run()

@@ -31,7 +31,9 @@ class Server(Group):
         json_schema_extra=RESTART,
     )
     tls_cert: str = Field(
-        "", description="PEM file: certificate chain, HTTP and gRPC; empty: no TLS", json_schema_extra=RESTART
+        "",
+        description="PEM file: certificate chain, HTTP and gRPC; empty: no TLS; renewed files are taken while running",
+        json_schema_extra=RESTART,
     )
     tls_key: str = Field("", description="PEM file: its private key, unencrypted", json_schema_extra=RESTART)
     tls_client_ca: str = Field(

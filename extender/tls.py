@@ -1,6 +1,7 @@
 """TLS of both doors: one certificate, and callers who must show one of theirs where `server.tls_client_ca` is set.
 
 What cannot be used is refused before anything listens: a door that quietly speaks plain HTTP is worse than none.
+Files that change are taken while the process runs (`rotation.py`).
 """
 
 from __future__ import annotations
@@ -8,56 +9,63 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
 
 from berth.settings import InvalidSettings
 from extender.settings import Server
 
+Held = tuple[bytes, bytes, bytes | None]
+"""Certificate chain, key, authorities of callers (None: they need no certificate)."""
+
 
 @dataclass(frozen=True)
 class Tls:
-    """PEM files and what they held at the start. client_ca: None where callers need no certificate."""
+    """What the PEM files held. context: of HTTP; TLS 1.2 is the floor of Python's server contexts."""
 
-    server: Server
     cert: bytes
     key: bytes
     client_ca: bytes | None
+    context: ssl.SSLContext
 
-    def for_http(self) -> dict[str, Any]:
-        """Arguments of uvicorn. TLS 1.2 is the floor of Python's server contexts."""
-        return {
-            "ssl_certfile": self.server.tls_cert,
-            "ssl_keyfile": self.server.tls_key,
-            "ssl_ca_certs": self.server.tls_client_ca or None,
-            "ssl_cert_reqs": ssl.CERT_REQUIRED if self.client_ca else ssl.CERT_NONE,
-        }
+    @property
+    def held(self) -> Held:
+        """What the files held."""
+        return self.cert, self.key, self.client_ca
 
-    def for_grpc(self) -> grpc.ServerCredentials:
-        """Credentials of a gRPC server; TLS 1.2 is its floor too."""
-        return grpc.ssl_server_credentials(
-            [(self.key, self.cert)], root_certificates=self.client_ca, require_client_auth=self.client_ca is not None
-        )
+    def for_grpc(self) -> grpc.ServerCertificateConfiguration:
+        """Of a gRPC server; TLS 1.2 is its floor too."""
+        return grpc.ssl_server_certificate_configuration([(self.key, self.cert)], self.client_ca)
 
 
 def load_tls(server: Server) -> Tls | None:
     """TLS as the settings want it, None for plain HTTP. Raises InvalidSettings, which names the field."""
     if not server.tls_cert:
         return None
-    cert, key = read(server, "tls_cert"), read(server, "tls_key")
-    client_ca = read(server, "tls_client_ca") if server.tls_client_ca else None
+    cert, key, client_ca = read_all(server)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(server.tls_cert, server.tls_key, password=no_password)
-    except (ssl.SSLError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise refused("tls_cert", "no PEM certificate with the unencrypted key in tls_key") from error
+    if client_ca is not None:
+        require(context, server.tls_client_ca)
+    return Tls(cert, key, client_ca, context)
+
+
+def require(context: ssl.SSLContext, client_ca: str) -> None:
+    """Callers must show a certificate of the authorities in this file. Raises InvalidSettings."""
     try:
-        if client_ca is not None:
-            context.load_verify_locations(server.tls_client_ca)
-    except ssl.SSLError as error:
+        context.load_verify_locations(client_ca)
+    except OSError as error:
         raise refused("tls_client_ca", "no PEM certificates") from error
-    return Tls(server, cert, key, client_ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+
+
+def read_all(server: Server) -> Held:
+    """What the files hold now. Raises InvalidSettings."""
+    client_ca = read(server, "tls_client_ca") if server.tls_client_ca else None
+    return read(server, "tls_cert"), read(server, "tls_key"), client_ca
 
 
 def read(server: Server, field: str) -> bytes:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-import uvicorn
 from cryptography.hazmat.primitives import serialization
 
 from berth.settings import InvalidSettings
@@ -107,21 +106,12 @@ def test_the_process_ends_with_code_2_and_names_the_field(tmp_path: Path) -> Non
 def test_http_speaks_tls_1_2_or_newer_and_asks_for_certificates_where_told(
     files: Path, client_ca: str, needed: ssl.VerifyMode
 ) -> None:
-    config = uvicorn.Config("", log_config=None, **loaded(files, client_ca).for_http())
-    context = as_uvicorn_makes_it(config)
+    context = loaded(files, client_ca).context
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
     assert context.verify_mode == needed
 
 
-def as_uvicorn_makes_it(config: uvicorn.Config) -> ssl.SSLContext:
-    """The server's context, without loading an application."""
-    config.app = lambda *_: None
-    config.load()
-    assert config.ssl is not None
-    return config.ssl
-
-
-def test_new_files_count_at_the_next_start(files: Path) -> None:
+def test_files_of_another_name_count_at_the_next_start(files: Path) -> None:
     changed = ExtenderSettings(server=server(files))
     assert needs_restart(ExtenderSettings(), changed) == [
         "extender.server.tls_cert",

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
-import trustme
 
-from protos.berth.v1 import placement_pb2, placement_pb2_grpc
 from tests.calls import Replay
+from tests.extender.certificates import Certificates, score
 from tests.extender.replica import Replica, replica
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import pod
@@ -21,34 +16,6 @@ from tests.lab.placing import Placed, place
 from tests.lab.scheduler import Config, Scheduler, example
 
 PODS = 5
-
-
-@dataclass(frozen=True)
-class Certificates:
-    """PEM files: two authorities, and of each a server's and a client's certificate with its key."""
-
-    folder: Path
-
-    def make(self) -> Certificates:
-        """Write them."""
-        for name in ("ours", "theirs"):
-            authority = trustme.CA()
-            authority.cert_pem.write_to_path(self.of(name, "ca"))
-            for role, identity in (("server", "127.0.0.1"), ("client", "kube-scheduler")):
-                made = authority.issue_cert(identity)
-                made.cert_chain_pems[0].write_to_path(self.of(name, role))
-                made.private_key_pem.write_to_path(self.of(name, f"{role}-key"))
-        return self
-
-    def of(self, authority: str, what: str) -> Path:
-        """A file."""
-        return self.folder / f"{authority}-{what}.pem"
-
-    def context(self) -> ssl.SSLContext:
-        """Of a caller who may call."""
-        made = ssl.create_default_context(cafile=str(self.of("ours", "ca")))
-        made.load_cert_chain(self.of("ours", "client"), self.of("ours", "client-key"))
-        return made
 
 
 @pytest.fixture(scope="module")
@@ -124,32 +91,12 @@ def unscored(plane: ControlPlane, secured: Replica, config: Config) -> None:
         assert secured.caller.call("GET", f"/v1/decisions/{bind.uid}").status == 404
 
 
-def score(secured: Replica, credentials: grpc.ChannelCredentials | None, names: list[str]) -> Any:
-    """ScoreNodes over a channel of its own; None for one without TLS."""
-    address = f"127.0.0.1:{secured.grpc_port}"
-    request = placement_pb2.ScoreNodesRequest(
-        pod=placement_pb2.PodRequest(uid="tls-rpc", scheduler_name="berth", cpu_cores=1.0), nodes=names
-    )
-    made = grpc.secure_channel(address, credentials) if credentials else grpc.insecure_channel(address)
-    with made as channel:
-        return placement_pb2_grpc.PlacementStub(channel).ScoreNodes(request, timeout=5.0)  # type: ignore[no-untyped-call]
-
-
-def credentials_of(certificates: Certificates, client: str) -> grpc.ChannelCredentials:
-    """Trusting our authority, with a client certificate of one or ''."""
-    root = certificates.of("ours", "ca").read_bytes()
-    if not client:
-        return grpc.ssl_channel_credentials(root)
-    key, chain = (certificates.of(client, what).read_bytes() for what in ("client-key", "client"))
-    return grpc.ssl_channel_credentials(root, key, chain)
-
-
 def test_the_grpc_door_asks_for_the_same_certificates(
     plane: ControlPlane, recorded: Replay, secured: Replica, certificates: Certificates
 ) -> None:
     names = recorded.names[:50]
-    assert max(score(secured, credentials_of(certificates, "ours"), names).scores) == 10
-    for refused in (credentials_of(certificates, "theirs"), credentials_of(certificates, ""), None):
+    assert max(score(secured.grpc_port, certificates.credentials("ours", "ours"), names).scores) == 10
+    for refused in (certificates.credentials("ours", "theirs"), certificates.credentials("ours", ""), None):
         with pytest.raises(grpc.RpcError) as error:
-            score(secured, refused, names)
+            score(secured.grpc_port, refused, names)
         assert error.value.code() == grpc.StatusCode.UNAVAILABLE
