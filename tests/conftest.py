@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import xdist.scheduler
 
 from cli.supervisor import Mesh
 from tests.mesh import running_mesh
+
+hypothesis.settings.register_profile("berth", deadline=None)  # a busy machine is no counterexample
+hypothesis.settings.load_profile("berth")
 
 TOGETHER = {"lab": "lab", "cli": "mesh", "extender": "mesh", "faults": "mesh", "benchmarks": "mesh"}
 """Rooms whose tests share what takes seconds to start, by its name: one worker runs all of them."""

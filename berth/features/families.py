@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from berth.features import calendar, capacity, cluster_state, history, node_health, profile, trends, workload
 from berth.features.feature import Feature
-from berth.features.hours import KEPT, WEEK, HourlyMeans, hourly_means
+from berth.features.hours import KEPT, METRICS, WEEK, KeptHours, hourly
 from berth.features.node_health import Fared
 from berth.features.workload import Running
 
@@ -31,6 +31,11 @@ FEATURES: tuple[Feature, ...] = (
 )
 DAY = 288
 BY_HOUR = len(trends.BY_HOUR)
+HOURLY: tuple[str, ...] = (
+    *(f"{metric}_{name}" for metric in trends.METRICS for name, *_ in trends.BY_HOUR),
+    *(feature.name for feature in profile.FEATURES[:-1]),
+)
+"""The columns of `hour_columns`."""
 CAPACITY = {feature.name: column for column, feature in enumerate(capacity.FEATURES)}
 HISTORY = {feature.name: column for column, feature in enumerate(history.FEATURES)}
 
@@ -48,10 +53,10 @@ class Told:
 
 
 class Families:
-    """Keeps hourly means and what is computed of them. Feed `follow` before `columns`."""
+    """Keeps hours and what is computed of them. Feed `follow` before `columns`."""
 
     def __init__(self) -> None:
-        self.hours = HourlyMeans(profile.NETWORK + 1)
+        self.hours = KeptHours()
         self.made_of = -1
         self.by_hour: Floats = np.empty((0, 0), dtype=np.float32)
 
@@ -61,7 +66,7 @@ class Families:
         self.hours.arrange(nodes)
         self.hours.follow(usage, last, changed)
         if self.made_of != self.hours.version:
-            self.by_hour, self.made_of = hour_columns(self.hours.means), self.hours.version
+            self.by_hour, self.made_of = hour_columns(self.hours.planes), self.hours.version
 
     def columns(self, usage: Floats, of_capacity: Floats, of_history: Floats, told: Told, at: float) -> Floats:
         """float32 [node, len(FEATURES)]. usage: float32 [metric, step, node] up to now; of_capacity, of_history: the
@@ -70,7 +75,7 @@ class Families:
         pods = of_capacity[:, CAPACITY["pods_requested"]]
         count = 2 * BY_HOUR
         parts = [
-            with_spikes(self.by_hour[:, :count], usage, of_history),
+            with_steps(self.by_hour[:, :count], usage, of_history),
             calendar.calendar_columns(told.holidays, at, usage.shape[2]),
             told.fared.columns(),
             self.by_hour[:, count:],
@@ -87,26 +92,36 @@ def pair(of_capacity: Floats, name: str) -> Floats:
 
 
 def hour_columns(hours: Floats) -> Floats:
-    """float32 [node, column]: trends but for spikes, then profile but for reliability. hours: float32 [metric, KEPT,
-    node], the newest last."""
-    lately = [column for metric in range(len(trends.METRICS)) for column in trends.hour_columns(hours[metric])]
+    """float32 [node, len(HOURLY)]. hours: float32 [plane, KEPT, node], the newest last."""
+    lately = [
+        column
+        for metric in range(len(trends.METRICS))
+        for column in trends.hour_columns(hours[metric], hours[METRICS + metric])
+    ]
     return np.stack([*lately, *profile.hour_columns(hours)], axis=1, dtype=np.float32)
 
 
 def hour_history(usage: Floats, last: int) -> tuple[int, Floats]:
     """The first whole hour of a recording, and what `hour_columns` gives when each has ended, float32 [hour, node,
     column]. usage: float32 [metric, step, node], last: number of its last step."""
-    start, means = hourly_means(usage, last)
-    before = np.full((means.shape[0], WEEK, means.shape[2]), np.nan, dtype=np.float32)
-    whole = np.concatenate([before, means], axis=1)
-    return start, np.stack([hour_columns(whole[:, hour : hour + KEPT]) for hour in range(means.shape[1])])
+    start, planes = hourly(usage, last)
+    before = np.full((planes.shape[0], WEEK, planes.shape[2]), np.nan, dtype=np.float32)
+    whole = np.concatenate([before, planes], axis=1)
+    return start, np.stack([hour_columns(whole[:, hour : hour + KEPT]) for hour in range(planes.shape[1])])
 
 
-def with_spikes(by_hour: Floats, usage: Floats, of_history: Floats) -> Floats:
-    """float32 [node, len(trends.FEATURES)]: each metric's columns by the hour, then its spikes."""
+def with_steps(by_hour: Floats, usage: Floats, of_history: Floats) -> Floats:
+    """float32 [node, len(trends.FEATURES)]: each metric's columns by the hour, then those by the step."""
     parts = list[Floats]()
     for plane, metric in enumerate(trends.METRICS):
         mean, deviation = (of_history[:, HISTORY[f"{metric}_{name}_24h"]] for name in ("mean", "std"))
-        found = trends.spikes(usage[plane, -DAY:], mean, deviation)
-        parts += [by_hour[:, plane * BY_HOUR : (plane + 1) * BY_HOUR], found[:, None]]
+        found = trends.step_columns(last_day(usage[plane]), mean, deviation)
+        parts += [by_hour[:, plane * BY_HOUR : (plane + 1) * BY_HOUR], *(column[:, None] for column in found)]
     return np.concatenate(parts, axis=1)
+
+
+def last_day(values: Floats) -> Floats:
+    """The last DAY steps of float32 [step, node]; NaN in front of fewer."""
+    short = max(0, DAY - len(values))
+    before = np.full((short, values.shape[1]), np.nan, dtype=np.float32)
+    return np.concatenate([before, values]) if short else values[-DAY:]

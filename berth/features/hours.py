@@ -1,7 +1,9 @@
-"""Hourly means of usage, kept as hours end: the long windows read these, not 2,016 steps.
+"""Hours of usage, kept as they end: the long windows read these, not 2,016 steps.
+
+A plane an hour: the mean of each metric, then the largest step of cpu and of memory.
 
 A step is numbered by its end: unix seconds // 300. Hour h is the 12 steps that end after h:00 up to (h + 1):00, so that
-an hour means the same to whoever looks, and changes once. The mean of an hour of which fewer than half of the steps are
+an hour means the same to whoever looks, and changes once. A figure of an hour of which fewer than half of the steps are
 known is NaN; an hour of which not all steps are in the window is not there.
 """
 
@@ -17,20 +19,25 @@ Floats = NDArray[np.float32]
 HOUR = 12
 """Steps of 5 minutes in an hour."""
 STEP_S = 300
+METRICS = 4
+PEAKS = 2
+"""Metrics of which the largest step is kept too: cpu and memory."""
+PLANES = METRICS + PEAKS
 WEEK = 7 * 24
 KEPT = WEEK + 1
 """Hours: a week, and the one before it that the newest hour is compared with."""
 
 
-def hourly_means(usage: Floats, last: int) -> tuple[int, Floats]:
-    """The first hour that lies in `usage`, and float32 [metric, hour, node] from it on. usage: float32 [metric, step,
+def hourly(usage: Floats, last: int) -> tuple[int, Floats]:
+    """The first hour that lies in `usage`, and float32 [plane, hour, node] from it on. usage: float32 [metric, step,
     node]; last: number of its last step, which has ended."""
     first = last - usage.shape[1] + 1
     start = -((1 - first) // HOUR)
     hours = max(0, last // HOUR - start)
     skipped = start * HOUR + 1 - first
     whole = usage[:, skipped : skipped + hours * HOUR] if hours else usage[:, :0]
-    return start, mean_of(whole.reshape(usage.shape[0], hours, HOUR, usage.shape[2]), 2)
+    folded = whole.reshape(usage.shape[0], hours, HOUR, usage.shape[2])
+    return start, np.concatenate([mean_of(folded, 2), largest_of(folded[:PEAKS], 2)])
 
 
 def mean_of(values: Floats, axis: int) -> Floats:
@@ -41,13 +48,20 @@ def mean_of(values: Floats, axis: int) -> Floats:
     return np.asarray(sums / np.where((counts > 0) & (counts * 2 >= values.shape[axis]), counts, np.float32(np.nan)))
 
 
-class HourlyMeans:
-    """means: float32 [metric, KEPT, node], the newest hour last; ended: number of the hour after it; version: rises
-    when a mean changes."""
+def largest_of(values: Floats, axis: int) -> Floats:
+    """Largest along an axis of what is known, NaN where that is fewer than half."""
+    unknown = np.isnan(values).sum(axis=axis)
+    found = np.fmax.reduce(values, axis=axis)
+    return np.asarray(np.where(unknown * 2 <= values.shape[axis], found, np.float32(np.nan)), dtype=np.float32)
 
-    def __init__(self, metrics: int) -> None:
+
+class KeptHours:
+    """planes: float32 [plane, KEPT, node], the newest hour last; ended: number of the hour after it; version: rises
+    when a figure changes."""
+
+    def __init__(self) -> None:
         self.nodes: tuple[str, ...] = ()
-        self.means: Floats = np.full((metrics, KEPT, 0), np.nan, dtype=np.float32)
+        self.planes: Floats = np.full((PLANES, KEPT, 0), np.nan, dtype=np.float32)
         self.ended, self.version = 0, 0
 
     def arrange(self, nodes: Sequence[str]) -> None:
@@ -55,12 +69,12 @@ class HourlyMeans:
         if tuple(nodes) == self.nodes:
             return
         column_of = {name: column for column, name in enumerate(self.nodes)}
-        fresh = np.full((*self.means.shape[:2], len(nodes)), np.nan, dtype=np.float32)
+        fresh = np.full((*self.planes.shape[:2], len(nodes)), np.nan, dtype=np.float32)
         kept = [(new, column_of[name]) for new, name in enumerate(nodes) if name in column_of]
         if kept:
             to, origin = zip(*kept, strict=True)
-            fresh[:, :, to] = self.means[:, :, origin]
-        self.nodes, self.means = tuple(nodes), fresh
+            fresh[:, :, to] = self.planes[:, :, origin]
+        self.nodes, self.planes = tuple(nodes), fresh
         self.version += 1
 
     def follow(self, usage: Floats, last: int, changed: int | None = None) -> None:
@@ -71,25 +85,25 @@ class HourlyMeans:
         since = max(since, ended - KEPT)
         self._go_on(ended)
         if since < ended:
-            start, means = hourly_means(usage[:, -(last - since * HOUR) :], last)
-            self._enter(ended - start, means)
+            start, planes = hourly(usage[:, -(last - since * HOUR) :], last)
+            self._enter(ended - start, planes)
 
     def _go_on(self, ended: int) -> None:
         """Make room for new hours; a clock that went back forgets what it had not reached."""
         passed = ended - self.ended
         if not passed:
             return
-        kept = np.full_like(self.means, np.nan)
+        kept = np.full_like(self.planes, np.nan)
         if 0 < passed < KEPT:
-            kept[:, :-passed] = self.means[:, passed:]
+            kept[:, :-passed] = self.planes[:, passed:]
         elif -KEPT < passed < 0:
-            kept[:, -passed:] = self.means[:, :passed]
-        self.means, self.ended = kept, ended
+            kept[:, -passed:] = self.planes[:, :passed]
+        self.planes, self.ended = kept, ended
         self.version += 1
 
-    def _enter(self, ago: int, means: Floats) -> None:
-        """Means from the hour that is `ago` hours before the one that runs."""
-        target = self.means[:, KEPT - ago : KEPT - ago + means.shape[1]]
-        if not np.array_equal(target, means, equal_nan=True):
-            target[:] = means
+    def _enter(self, ago: int, planes: Floats) -> None:
+        """Hours from the one that is `ago` hours before the one that runs."""
+        target = self.planes[:, KEPT - ago : KEPT - ago + planes.shape[1]]
+        if not np.array_equal(target, planes, equal_nan=True):
+            target[:] = planes
             self.version += 1

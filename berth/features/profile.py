@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from berth.features.feature import Feature
-from berth.features.hours import WEEK
+from berth.features.hours import WEEK, largest_of
 
 Floats = NDArray[np.float32]
 
@@ -44,21 +44,15 @@ FEATURES: tuple[Feature, ...] = (
 
 
 def hour_columns(hours: Floats) -> list[Floats]:
-    """The columns of FEATURES but for reliability, each float32 [node]. hours: float32 [metric, hour, node], of which
+    """The columns of FEATURES but for reliability, each float32 [node]. hours: float32 [plane, hour, node], of which
     the last week is read."""
     week = hours[:, -WEEK:]
-    sustained = [largest(week[metric]) for metric in (CPU, MEMORY)]
+    sustained = [largest_of(week[metric], 0) for metric in (CPU, MEMORY)]
     idle = share_where(week[CPU] < np.float32(IDLE), week[CPU])
     traffic = week[DISK] + week[NETWORK]
     busy = share_where(traffic > busiest_tenth(traffic), traffic)
     free = [np.clip(np.float32(1) - load, np.float32(0), np.float32(1)) for load in sustained]
     return [*sustained, idle, *free, np.float32(1) - busy]
-
-
-def largest(values: Floats) -> Floats:
-    """Over the first axis, of what is known; NaN where fewer than half is."""
-    unknown = np.isnan(values)
-    return np.where(enough(unknown), np.fmax.reduce(values, axis=0), np.float32(np.nan))
 
 
 def share_where(holds: NDArray[np.bool_], values: Floats) -> Floats:

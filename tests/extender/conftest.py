@@ -1,4 +1,4 @@
-"""Hypothesis without deadlines, as a busy machine is no failure; one healthy mesh for the tests that need one."""
+"""One healthy mesh for the tests that need one."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from cli.supervisor import Mesh
 from tests.calls import Caller, Replay, pod, scores_of
 from tests.mesh import PATIENT, variables
-
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
 
 
 @pytest.fixture(scope="package")

@@ -165,7 +165,7 @@ NAMES = st.lists(st.one_of(st.integers(0, 1522), st.text(max_size=6).filter(lamb
 
 
 @given(NAMES, st.integers(0, 64_000), st.sampled_from(["NodeNames", "Nodes"]), st.booleans())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_filter_answers_a_subset_and_prioritize_integers_each_once(
     replay: Replay, caller: Caller, drawn: list[int | str], cpu: int, form: str, filter_first: bool
 ) -> None:

@@ -11,8 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from berth.cluster.snapshot import NodeSnapshot
-from berth.features.families import FEATURES as FAMILIES
-from berth.features.families import hour_history
+from berth.features.families import HOURLY, hour_history
 from berth.features.history import FEATURES as HISTORY
 from berth.features.history import HISTORY_STEPS, history_features
 from berth.recordings.load import bitbrains
@@ -88,11 +87,6 @@ COUNTED = ("idle_share", "io_suitability")
 """Counts of hours beyond a bound. The recording's rates are in steps, and many lie on the bound itself: read back from
 Prometheus a hair off they fall to either side. `tests/berth/features/test_families.py` compares them on the recording
 itself."""
-BY_HOUR = [
-    one.name
-    for one in FAMILIES
-    if one.family in ("trends", "profile") and "spikes" not in one.name and one.name != "reliability"
-]
 
 
 def unlike_recorded_hours(found: NodeSnapshot, usage: Floats, last: int) -> list[str]:
@@ -101,14 +95,14 @@ def unlike_recorded_hours(found: NodeSnapshot, usage: Floats, last: int) -> list
     step = running_step(found.published_ms / 1000.0) - 1
     ended = usage[:, : step - last or None]
     windows = [hour_history(ended[:, 1 - HISTORY_STEPS - more :], step)[1][-1] for more in range(3)]
-    return min(([name for name in BY_HOUR if unlike(found, name, expected)] for expected in windows), key=len)
+    return min(([name for name in HOURLY if unlike(found, name, expected)] for expected in windows), key=len)
 
 
 def unlike(found: NodeSnapshot, name: str, expected: Floats) -> bool:
     """Whether a column differs."""
     if name in COUNTED or "last_week" in name:
         return False
-    wanted = expected[:, BY_HOUR.index(name)]
+    wanted = expected[:, HOURLY.index(name)]
     return not np.allclose(found.column(name), wanted, rtol=0.0, atol=2e-4, equal_nan=True)
 
 

@@ -16,11 +16,11 @@ from berth.features.calendar import calendar_columns
 from berth.features.cluster_state import cluster_columns
 from berth.features.families import Families, hour_columns, hour_history
 from berth.features.history import HISTORY_STEPS, history_features
-from berth.features.hours import HOUR, KEPT, WEEK, HourlyMeans, hourly_means
+from berth.features.hours import HOUR, KEPT, METRICS, PLANES, WEEK, KeptHours, hourly
 from berth.features.node_health import Fared, reliability
 from berth.features.registry import node_feature_names
 from berth.features.ring import UsageRing
-from berth.features.trends import spikes
+from berth.features.trends import BY_STEP, spikes, step_columns
 from berth.features.workload import Running, workload_columns
 from berth.recordings.load import STEP_S, Machines, bitbrains
 
@@ -94,22 +94,22 @@ def test_what_is_told_later_changes_the_hours_it_belongs_to(span: Span) -> None:
 
 
 def one_go(usage: Floats, last: int) -> Floats:
-    """float32 [metric, KEPT, node]: the last hours of a recording."""
-    return np.asarray(hourly_means(usage, last)[1][:, -KEPT:])
+    """float32 [plane, KEPT, node]: the last hours of a recording."""
+    return np.asarray(hourly(usage, last)[1][:, -KEPT:])
 
 
 def test_nodes_keep_their_hours_when_others_come_and_go(span: Span) -> None:
     usage, last = span
-    kept = HourlyMeans(4)
+    kept = KeptHours()
     kept.arrange(NAMES)
     kept.follow(usage, last)
-    before = kept.means.copy()
+    before = kept.planes.copy()
     kept.arrange(("new", "n3", "n1"))
-    assert np.array_equal(kept.means[:, :, 1:], before[:, :, [3, 1]], equal_nan=True)
-    assert np.isnan(kept.means[:, :, 0]).all()
+    assert np.array_equal(kept.planes[:, :, 1:], before[:, :, [3, 1]], equal_nan=True)
+    assert np.isnan(kept.planes[:, :, 0]).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     steps=st.integers(1, 400),
     last=st.integers(2_000, 2_040),
@@ -122,14 +122,14 @@ def test_whatever_pace_it_is_followed_at(steps: int, last: int, passes: list[int
     rng = np.random.default_rng(steps)
     usage = rng.random((4, last + 1, 2), dtype=np.float32)
     usage[rng.random(usage.shape) < missing] = np.nan
-    kept = HourlyMeans(4)
+    kept = KeptHours()
     kept.arrange(("a", "b"))
     ends = [*np.minimum(np.cumsum([max(steps, 1), *passes]), last).tolist(), last - back, last]
     for end in ends:
         kept.follow(usage[:, : end + 1], end)
-    start, means = hourly_means(usage, last)
-    assert start + means.shape[1] == kept.ended == last // HOUR
-    assert same(kept.means[:, -min(KEPT, means.shape[1]) :], means[:, -KEPT:])
+    start, planes = hourly(usage, last)
+    assert start + planes.shape[1] == kept.ended == last // HOUR
+    assert same(kept.planes[:, -min(KEPT, planes.shape[1]) :], planes[:, -KEPT:])
 
 
 def test_a_plain_loop_gives_the_same(span: Span) -> None:
@@ -140,7 +140,7 @@ def test_a_plain_loop_gives_the_same(span: Span) -> None:
     known = np.sort(traffic[~np.isnan(traffic)])
     busy = known[round(0.9 * (len(known) - 1))]
     for node in range(NODES):
-        wanted = [figure for metric in range(2) for figure in plain_trends(hours[metric, :, node])]
+        wanted = [figure for metric in range(2) for figure in plain_trends(hours[metric::METRICS, :, node])]
         week = hours[:, -WEEK:, node]
         sustained = [enough(plane, float(np.nanmax(plane))) for plane in week[:2]]
         idle = enough(week[0], float((week[0] < 0.1).sum() / (~np.isnan(week[0])).sum()))
@@ -153,18 +153,53 @@ def enough(values: Floats, figure: float) -> float:
     return figure if 2 * np.isfinite(values).sum() >= len(values) else float("nan")
 
 
-def plain_trends(hours: Floats) -> list[float]:
-    """p90_24h, p90_7d, same_time_last_week and growth_24h, each written out."""
+def rank(values: Floats) -> float:
+    known = sorted(value for value in values.tolist() if value == value)
+    return enough(values, known[round(0.9 * (len(known) - 1))])
 
-    def rank(values: Floats) -> float:
-        known = sorted(value for value in values.tolist() if value == value)
-        return enough(values, known[round(0.9 * (len(known) - 1))])
+
+def plain_trends(planes: Floats) -> list[float]:
+    """p90_24h, p90_7d, same_time_last_week, growth_24h, max_7d and growth_7d, each written out."""
 
     def mean(values: Floats) -> float:
         return enough(values, float(np.nanmean(values)))
 
+    hours, peaks = planes
     growth = 2.0 * (mean(hours[-12:]) - mean(hours[-24:-12]))
-    return [rank(hours[-24:]), rank(hours[-168:]), float(hours[-169]), growth]
+    slow = (mean(hours[-84:]) - mean(hours[-168:-84])) / 3.5
+    largest = enough(peaks[-168:], float(np.nanmax(peaks[-168:])))
+    return [rank(hours[-24:]), rank(hours[-168:]), float(hours[-169]), growth, largest, slow]
+
+
+def test_an_hour_is_its_twelve_steps(span: Span) -> None:
+    usage, last = span
+    start, planes = hourly(usage, last)
+    first = last - usage.shape[1] + 1
+    assert planes.shape[0] == PLANES
+    for hour in (start, start + 20, start + 40, last // HOUR - 1):
+        steps = usage[:, hour * HOUR + 1 - first :][:, :HOUR]
+        for node in range(NODES):
+            means = [enough(of, float(np.nanmean(of))) for of in steps[:, :, node]]
+            peaks = [enough(of, float(np.nanmax(of))) for of in steps[:2, :, node]]
+            assert planes[:, hour - start, node] == pytest.approx([*means, *peaks], abs=1e-5, nan_ok=True)
+
+
+def test_columns_by_the_step_are_what_a_plain_loop_gives(span: Span) -> None:
+    usage, _ = span
+    compared = 0
+    for end in range(288, usage.shape[1], 97):
+        day = usage[0, end - 288 : end]
+        nothing = np.full(NODES, np.nan, dtype=np.float32)
+        got = np.stack(step_columns(day, nothing, nothing), axis=1)
+        for node in range(NODES):
+            hour, late = day[-12:, node], day[-72:, node]
+            if np.isfinite(hour).any():
+                compared += 1
+                deviation = enough(late, float(np.nanstd(late)))
+                wanted = [rank(hour), rank(late), deviation, enough(late, float(np.nanmax(late))), NAN]
+                assert got[node] == pytest.approx(wanted, abs=1e-5, nan_ok=True), (end, node)
+    assert compared > 100
+    assert [name for name, *_ in BY_STEP] == ["p90_1h", "p90_6h", "std_6h", "max_6h", "spikes_24h"]
 
 
 def test_history_from_a_ring_is_that_of_the_recording(span: Span) -> None:
@@ -192,7 +227,7 @@ def test_spikes_are_steps_that_stand_out() -> None:
 
 
 def test_growth_is_a_day() -> None:
-    hours = np.full((4, KEPT, 1), 0.3, dtype=np.float32)
+    hours = np.full((PLANES, KEPT, 1), 0.3, dtype=np.float32)
     hours[0, -24:, 0] = 0.1 + np.arange(24) / 24 * 0.2
     assert hour_columns(hours)[0, 3] == pytest.approx(0.2, abs=1e-5)
 

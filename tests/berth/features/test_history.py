@@ -143,7 +143,7 @@ def test_reads_no_future_and_no_other_metric(machines: Machines) -> None:
     assert np.array_equal(before, history_features(usage[:, step + 1 - HISTORY_STEPS : step + 1], 0), equal_nan=True)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(steps=st.integers(1, 400), missing=st.floats(0, 1), seed=st.integers(0, 999))
 def test_a_short_or_broken_history_is_missing_not_zero(steps: int, missing: float, seed: int) -> None:
     """Every known column lies within the range of what was seen; a node's neighbours change nothing."""

@@ -69,7 +69,7 @@ def fits_by_hand(cluster: ReplayedCluster, pod: PodRequest, row: int) -> bool:
 
 
 @given(st.lists(PODS, max_size=40, unique_by=lambda pod: pod.uid), st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_binding_never_overfills_and_releasing_leaves_no_trace(pods: list[PodRequest], random: object) -> None:
     cluster = empty_cluster(history_steps=1)
     before = [array.copy() for array in state(cluster)]

@@ -36,7 +36,7 @@ def test_a_hot_node_is_clearly_worse(scorer: PlacementScorer, asks: Floats, colu
     assert good > bad + CLEAR
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), raised=st.floats(0.01, 1.0), column=st.sampled_from([6, 7]))
 def test_more_load_is_never_worth_more(seed: int, raised: float, column: int) -> None:
     scorer = load_once()

@@ -42,19 +42,19 @@ def status(tiny: Service, path: str, body: Any, headers: dict[str, str] | None =
     ).status_code
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(body=V1_BODIES, verb=st.sampled_from(["predict", "explain"]))
 def test_v1(tiny: Service, body: Any, verb: str) -> None:
     assert status(tiny, f"/v1/models/tiny:{verb}", body) in (200, 400)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(body=V2_BODIES)
 def test_v2(tiny: Service, body: Any) -> None:
     assert status(tiny, "/v2/models/tiny/infer", body) in (200, 400)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(body=V2_BODIES, length=st.integers(-1, 300) | st.just(-2))
 @example(body={"inputs": [], "parameters": True}, length=-2)
 def test_v2_binary(tiny: Service, body: Any, length: int) -> None:
@@ -63,7 +63,7 @@ def test_v2_binary(tiny: Service, body: Any, length: int) -> None:
     assert status(tiny, "/v2/models/tiny/infer", body, headers) in (200, 400)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(position=st.integers(0, 10_000), byte=st.integers(0, 255), cut=st.integers(0, 3))
 def test_grpc_with_a_changed_byte(tiny: Service, position: int, byte: int, cut: int) -> None:
     whole = infer_request(tiny.metadata(), np.ones((1, 60), np.float32), np.zeros(2, np.float32))
