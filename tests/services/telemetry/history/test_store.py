@@ -28,8 +28,15 @@ DAY, NEXT = date(2026, 11, 20), date(2026, 11, 21)
 LATER = datetime(2026, 11, 22, tzinfo=UTC)
 
 
+@pytest.fixture(params=["disk", "objects"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> HistoryStore:
+    """On a disk, and where there are only names, and none is ever changed, as in an object store: fsspec's own store in
+    memory."""
+    return HistoryStore(Files(str(tmp_path) if request.param == "disk" else f"memory://{tmp_path}"), USAGE)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> HistoryStore:
+def on_disk(tmp_path: Path) -> HistoryStore:
     return HistoryStore(Files(str(tmp_path)), USAGE)
 
 
@@ -82,7 +89,7 @@ def test_the_running_hour_is_not_put_together(store: HistoryStore) -> None:
     assert store.compact(DAY, START + timedelta(minutes=29)) == 0
 
 
-def test_parts_that_outlive_their_whole_count_once(store: HistoryStore, tmp_path: Path) -> None:
+def test_parts_that_outlive_their_whole_count_once(store: HistoryStore) -> None:
     for name in ("live-1", "live-2"):
         store.write(usage_rows(NODES, constant(1.0, 10)), name)
     left = {part.path: store.files.get(part.path) for part in store.parts(DAY)}
@@ -93,14 +100,14 @@ def test_parts_that_outlive_their_whole_count_once(store: HistoryStore, tmp_path
     assert store.compact(DAY, LATER) == 0
 
 
-def test_a_file_that_is_none_of_ours_is_left_out_and_kept(store: HistoryStore, tmp_path: Path) -> None:
-    store.write(usage_rows(NODES, constant(1.0, 10)), "live-1")
+def test_a_file_that_is_none_of_ours_is_left_out_and_kept(on_disk: HistoryStore, tmp_path: Path) -> None:
+    on_disk.write(usage_rows(NODES, constant(1.0, 10)), "live-1")
     folder = tmp_path / "usage" / f"day={DAY}"
     (folder / "22-live-2.parquet").write_bytes(b"PAR1 torn")
     pq.write_table(pa.table({"foreign": [1]}), folder / "22-live-3.parquet")
     (folder / "notes.txt").write_text("mine")
-    assert store.read(DAY).num_rows == 20
-    assert store.compact(DAY, LATER) == 0
+    assert on_disk.read(DAY).num_rows == 20
+    assert on_disk.compact(DAY, LATER) == 0
     assert len(list(folder.iterdir())) == 4
 
 
@@ -114,19 +121,19 @@ def test_old_days_go_then_the_oldest_until_the_rest_fits(store: HistoryStore) ->
     assert store.days() == [DAY + timedelta(days=5)]
 
 
-def test_a_refused_write_changes_nothing(store: HistoryStore, tmp_path: Path) -> None:
-    store.write(usage_rows(NODES, constant(1.0, 10)), "live-1")
-    before = store.read(DAY).to_pylist()
+def test_a_refused_write_changes_nothing(on_disk: HistoryStore, tmp_path: Path) -> None:
+    on_disk.write(usage_rows(NODES, constant(1.0, 10)), "live-1")
+    before = on_disk.read(DAY).to_pylist()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # the system itself refuses: file too large
     try:
         with pytest.raises(HistoryError) as caught:
-            store.write(usage_rows(NODES, np.random.default_rng(1).random((100, 2), "f4")), "live-1")
+            on_disk.write(usage_rows(NODES, np.random.default_rng(1).random((100, 2), "f4")), "live-1")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert caught.value.reason == "no-space"
     assert str(tmp_path) not in str(caught.value)
-    assert store.read(DAY).to_pylist() == before
+    assert on_disk.read(DAY).to_pylist() == before
     assert [path.name for path in (tmp_path / "usage" / f"day={DAY}").iterdir()] == ["22-live-1.parquet"]
 
 
@@ -154,7 +161,7 @@ while True:
 
 
 @pytest.mark.process
-def test_killed_while_writing_nothing_is_torn_or_doubled(store: HistoryStore, tmp_path: Path) -> None:
+def test_killed_while_writing_nothing_is_torn_or_doubled(on_disk: HistoryStore, tmp_path: Path) -> None:
     for after_s in (0.15, 0.21, 0.34):
         with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
@@ -162,8 +169,8 @@ def test_killed_while_writing_nothing_is_torn_or_doubled(store: HistoryStore, tm
             time.sleep(after_s)
             writer.kill()
         for day, rows in ((DAY, (0, 120, 360)), (NEXT, (0, 240))):  # an hour is there as a whole or not
-            assert all(store.readable(part) is not None for part in store.parts(day))
-            assert store.read(day).num_rows in rows
+            assert all(on_disk.readable(part) is not None for part in on_disk.parts(day))
+            assert on_disk.read(day).num_rows in rows
 
 
 def test_rows_told_in_parts_become_one(store: HistoryStore) -> None:
