@@ -7,6 +7,7 @@ import contextlib
 import functools
 import gc
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
+from berth.access import Gate, Guarded
 from extender import background
 from extender.app import create_app
 from extender.door import PlacementDoor
@@ -68,7 +70,9 @@ class Extender:
         """The HTTP application, which runs the background work while it lives."""
         app = create_app(self.state, self.recorder)
         app.router.lifespan_context = self.running
-        return Front(app, self.state, self.verbs)
+        gate = Gate(lambda: self.state.settings.access, certified=bool(self.settings.server.tls_client_ca))
+        guarded = Guarded(app, gate, time.monotonic, lambda code: self.metrics.refused.labels(str(code)).inc())
+        return Front(guarded, self.state, self.verbs)
 
     @contextlib.asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:

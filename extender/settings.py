@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic.config import JsonDict
 
+from berth.access import Access
 from berth.settings import Group, ProcessSettings, settings_config
 
 Mode = Literal["off", "shadow", "active"]
@@ -222,6 +223,7 @@ class ExtenderSettings(ProcessSettings):
     mode: Mode = Field("active", description="off: neutral; shadow: scored, recorded, neutral; active: scored")
     rollout_percent: float = Field(100.0, ge=0.0, le=100.0, description="share of owners that are scored, %")
     server: Server = Field(Server(), description="where to listen")
+    access: Access = Field(Access(), description="who may read state, decisions and metrics")
     models: Models = Field(Models(), description="model services")
     scoring: Scoring = Field(Scoring(), description="totals and integers")
     snapshot: Snapshots = Field(Snapshots(), description="node snapshots")

@@ -38,7 +38,7 @@ def serve(settings: TelemetrySettings) -> None:
         signal.signal(ending, lambda *_: sys.exit(0))  # uvicorn ends in order, then raises the signal again
     uvicorn.run(
         create_app(settings), host=settings.host, port=settings.port, access_log=False, log_config=None,
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=3, proxy_headers=False,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from berth.access import Gate, Guarded
 from berth.simulator.errors import AlreadyBoundError, SimulatorError, UnknownNodeError, UnknownPodError
 from services.telemetry.bindings.routes import answers_of, bindings_router, following_of
 from services.telemetry.control import NotBuiltError, replay_router
@@ -80,6 +82,13 @@ def application(telemetry: Telemetry[S], settings: TelemetrySettings) -> FastAPI
     add_routes(app, telemetry, settings, following)
     app.include_router(bindings_router(answers_of(following, settings)))
     add_error_answers(app)
+    refused = telemetry.metrics.refused
+    app.add_middleware(
+        Guarded,
+        gate=Gate(lambda: settings.access),
+        clock=time.monotonic,
+        refused=lambda code: refused.labels(str(code)).inc(),
+    )
     return app
 
 

@@ -34,6 +34,7 @@ class TelemetryMetrics:
             "berth_telemetry_snapshot_age_seconds", "Since the last publication; NaN before it", registry=self.registry
         )
         self.nodes = Gauge("berth_telemetry_nodes", "Nodes in the newest snapshot", registry=self.registry)
+        self.refused = self.counter("callers_refused", "Callers that were not let in, by status", "code")
         self.source_failures = self.counter(
             "source_failures", "Questions that API server or Prometheus did not answer", "of", "reason"
         )

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from berth.access import Access
 from berth.settings import Group, ProcessSettings, settings_config
 
 REAL = 'device!~"lo|veth.*|cali.*|cni.*|docker.*|flannel.*|lxc.*|nodelocaldns|kube-ipvs0"'
@@ -160,6 +161,7 @@ class TelemetrySettings(ProcessSettings):
 
     host: str = Field("127.0.0.1", description="address to bind")
     port: int = Field(8084, ge=1, le=65535, description="HTTP port: health, metrics, state, replay control")
+    access: Access = Field(Access(), description="who may read state, metrics and history, and control a replay")
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"), description="redis://, rediss:// or unix:// URL of the shared store"
     )

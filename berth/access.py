@@ -1,0 +1,142 @@
+"""Who may read what a process tells of itself: callers on this machine, who showed a client certificate, or who know a
+token. kube-scheduler's verbs and the health checks are not behind this door.
+
+Pure but for the token's file, which is read for each question, so that a renewed one counts at once.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from berth.settings import Group
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OPEN = frozenset({"/healthz", "/readyz"})
+"""A kubelet asks these."""
+AT_ONCE_S = 5.0
+"""What one address may ask for at once: the calls of so many seconds."""
+KNOWN = 1024
+"""Addresses that are counted; who was silent longest is forgotten."""
+WORDS = {
+    401: b'{"error":"show a client certificate, or the token of access.token_file (Authorization: Bearer ...)"}',
+    429: b'{"error":"too many calls from this address; see access.per_second"}',
+}
+
+
+class Access(Group):
+    """Who may read /metrics, /v1 and what else there is beside verbs and health."""
+
+    open_to: tuple[str, ...] = Field(
+        ("127.0.0.0/8", "::1/128"), description="networks whose callers need to show nothing, and are not counted"
+    )
+    token_file: Path | None = Field(
+        None, description="file with the bearer token that others show; none: only a client certificate lets them in"
+    )
+    per_second: float = Field(
+        20.0, ge=0.1, le=10000.0, description="calls a second of one address, five times as many at once; over it: 429"
+    )
+
+    @field_validator("open_to")
+    @classmethod
+    def networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Each a network in CIDR form. Raises ValueError."""
+        for one in given:
+            ipaddress.ip_network(one)
+        return given
+
+
+class Gate:
+    """access: the settings in force. certified: whether all callers have shown a client certificate."""
+
+    def __init__(self, access: Callable[[], Access], certified: bool = False) -> None:
+        self.access, self.certified = access, certified
+        self.left: dict[str, tuple[float, float]] = {}
+
+    def verdict(self, peer: str, authorization: str, now: float) -> int:
+        """200, 401 or 429. peer: the caller's address; authorization: that header; now: monotonic seconds."""
+        access = self.access()
+        if within(peer, access.open_to):
+            return 200
+        if not self.may_ask(peer, access.per_second, now):
+            return 429
+        return 200 if self.certified or knows(authorization, access.token_file) else 401
+
+    def may_ask(self, peer: str, per_second: float, now: float) -> bool:
+        """Whether this address has calls left; takes one."""
+        most = max(1.0, AT_ONCE_S * per_second)
+        before, at = self.left.pop(peer, (most, now))
+        left = min(most, before + (now - at) * per_second)
+        allowed = left >= 1.0
+        self.left[peer] = (left - allowed, now)
+        if len(self.left) > KNOWN:
+            del self.left[next(iter(self.left))]
+        return allowed
+
+
+def within(peer: str, networks: tuple[str, ...]) -> bool:
+    """Whether an address is in one of these; what is no address is in none."""
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return any(plain in ipaddress.ip_network(one) for one in networks)
+
+
+def knows(authorization: str, token_file: Path | None) -> bool:
+    """Whether a header holds the token; an empty or unreadable file is nobody's."""
+    kind, _, shown = authorization.partition(" ")
+    if token_file is None or kind.lower() != "bearer":
+        return False
+    try:
+        token = token_file.read_bytes().strip()
+    except OSError:
+        return False
+    return bool(token) and hmac.compare_digest(shown.strip().encode("latin-1", "replace"), token)
+
+
+class Guarded:
+    """An ASGI application behind a gate. clock: monotonic seconds; refused: told of each status."""
+
+    def __init__(
+        self, app: Application, gate: Gate, clock: Callable[[], float], refused: Callable[[int], None]
+    ) -> None:
+        self.app, self.gate, self.clock, self.refused = app, gate, clock, refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the application's start and end."""
+        if scope["type"] == "http" and scope["path"] not in OPEN:
+            status = self.gate.verdict(peer_of(scope), header(scope, b"authorization"), self.clock())
+            if status != 200:
+                self.refused(status)
+                await refuse(send, status)
+                return
+        await self.app(scope, receive, send)
+
+
+def peer_of(scope: Scope) -> str:
+    """The caller's address, '' where it has none."""
+    return str((scope.get("client") or ("",))[0])
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """A header's first value, '' without one."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+async def refuse(send: Send, status: int) -> None:
+    """Send an answer that says what to do."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(WORDS[status]))]
+    headers += [(b"www-authenticate", b"Bearer")] if status == 401 else [(b"retry-after", b"1")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": WORDS[status]})
