@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from berth.recordings.load import bitbrains
+from services.telemetry.history.backfill import SETTLE
 from services.telemetry.history.files import Files
 from services.telemetry.history.kinds import USAGE
 from services.telemetry.history.store import HistoryStore
@@ -34,6 +35,14 @@ NOW = datetime.now(UTC)
 LAST = int(NOW.timestamp()) // STEP_S
 INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 """Tests that a shell runs in the background have SIGINT ignored, and hand that on to their processes."""
+
+
+@pytest.fixture(autouse=True)
+def no_hour_ends_meanwhile() -> None:
+    """One that becomes due between two runs would be filled by the second alone."""
+    left = 3600.0 - (time.time() - SETTLE.total_seconds()) % 3600.0
+    if left < 60.0:
+        time.sleep(left + 1.0)
 
 
 def recorded() -> NDArray[np.float32]:
