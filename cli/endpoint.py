@@ -16,7 +16,7 @@ TOKEN_VARIABLE = "BERTH_TOKEN_FILE"
 
 
 def call(method: str, url: str, body: object = None, timeout_s: float = 5.0) -> tuple[int, bytes]:
-    """Status and body of one call on its own connection. Raises UnreachableError."""
+    """Status and body of one call on its own connection. Raises UnreachableError, also where a token is asked for."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
@@ -29,11 +29,14 @@ def call(method: str, url: str, body: object = None, timeout_s: float = 5.0) -> 
     try:
         connection.request(method, path, raw, headers)
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        status, read = answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise UnreachableError(f"no answer from {url} ({error or type(error).__name__})") from error
     finally:
         connection.close()
+    if status == 401:
+        raise UnreachableError(f"{url} asks for a token: set {TOKEN_VARIABLE} to a file that holds it")
+    return status, read
 
 
 def authorization() -> dict[str, str]:
@@ -59,8 +62,6 @@ def post_json(url: str, body: object, timeout_s: float = 10.0) -> Any:
 
 def decoded(url: str, status: int, raw: bytes) -> Any:
     """JSON of an answer."""
-    if status == 401:
-        raise UnreachableError(f"{url} asks for a token: set {TOKEN_VARIABLE} to a file that holds it")
     if status != 200:
         raise UnreachableError(f"{url} answers with status {status}: {raw[:200].decode('utf-8', 'replace')}")
     try:

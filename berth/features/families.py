@@ -115,13 +115,6 @@ def with_steps(by_hour: Floats, usage: Floats, of_history: Floats) -> Floats:
     parts = list[Floats]()
     for plane, metric in enumerate(trends.METRICS):
         mean, deviation = (of_history[:, HISTORY[f"{metric}_{name}_24h"]] for name in ("mean", "std"))
-        found = trends.step_columns(last_day(usage[plane]), mean, deviation)
+        found = trends.step_columns(history.window(usage[plane])[-DAY:], mean, deviation)
         parts += [by_hour[:, plane * BY_HOUR : (plane + 1) * BY_HOUR], *(column[:, None] for column in found)]
     return np.concatenate(parts, axis=1)
-
-
-def last_day(values: Floats) -> Floats:
-    """The last DAY steps of float32 [step, node]; NaN in front of fewer."""
-    short = max(0, DAY - len(values))
-    before = np.full((short, values.shape[1]), np.nan, dtype=np.float32)
-    return np.concatenate([before, values]) if short else values[-DAY:]

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from berth.features.history import extreme
+
 Floats = NDArray[np.float32]
 
 HOUR = 12
@@ -37,7 +39,7 @@ def hourly(usage: Floats, last: int) -> tuple[int, Floats]:
     skipped = start * HOUR + 1 - first
     whole = usage[:, skipped : skipped + hours * HOUR] if hours else usage[:, :0]
     folded = whole.reshape(usage.shape[0], hours, HOUR, usage.shape[2])
-    return start, np.concatenate([mean_of(folded, 2), largest_of(folded[:PEAKS], 2)])
+    return start, np.concatenate([mean_of(folded, 2), extreme(np.moveaxis(folded[:PEAKS], 2, 0), -np.inf)])
 
 
 def mean_of(values: Floats, axis: int) -> Floats:
@@ -46,13 +48,6 @@ def mean_of(values: Floats, axis: int) -> Floats:
     counts = known.sum(axis=axis, dtype=np.float32)
     sums = np.where(known, values, np.float32(0)).sum(axis=axis, dtype=np.float32)
     return np.asarray(sums / np.where((counts > 0) & (counts * 2 >= values.shape[axis]), counts, np.float32(np.nan)))
-
-
-def largest_of(values: Floats, axis: int) -> Floats:
-    """Largest along an axis of what is known, NaN where that is fewer than half."""
-    unknown = np.isnan(values).sum(axis=axis)
-    found = np.fmax.reduce(values, axis=axis)
-    return np.asarray(np.where(unknown * 2 <= values.shape[axis], found, np.float32(np.nan)), dtype=np.float32)
 
 
 class KeptHours:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from berth.features.feature import Feature
-from berth.features.hours import WEEK, largest_of
+from berth.features.history import extreme
+from berth.features.hours import WEEK
 
 Floats = NDArray[np.float32]
 
@@ -47,7 +48,7 @@ def hour_columns(hours: Floats) -> list[Floats]:
     """The columns of FEATURES but for reliability, each float32 [node]. hours: float32 [plane, hour, node], of which
     the last week is read."""
     week = hours[:, -WEEK:]
-    sustained = [largest_of(week[metric], 0) for metric in (CPU, MEMORY)]
+    sustained = [extreme(week[metric], -np.inf) for metric in (CPU, MEMORY)]
     idle = share_where(week[CPU] < np.float32(IDLE), week[CPU])
     traffic = week[DISK] + week[NETWORK]
     busy = share_where(traffic > busiest_tenth(traffic), traffic)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from berth.features import history
 from berth.features.feature import Feature
-from berth.features.hours import HOUR, KEPT, WEEK, largest_of, mean_of
+from berth.features.hours import HOUR, KEPT, WEEK, mean_of
 
 Floats = NDArray[np.float32]
 
@@ -51,7 +51,7 @@ def hour_columns(hours: Floats, peaks: Floats) -> list[Floats]:
     """The columns of BY_HOUR for one metric, each float32 [node]. hours, peaks: means and largest steps, float32 [KEPT,
     node], the newest last."""
     day, week = hours[-24:], hours[-WEEK:]
-    return [upper(day), upper(week), hours[-KEPT], growth(day), largest_of(peaks[-WEEK:], 0), growth(week)]
+    return [upper(day), upper(week), hours[-KEPT], growth(day), history.extreme(peaks[-WEEK:], -np.inf), growth(week)]
 
 
 def growth(hours: Floats) -> Floats:
@@ -65,7 +65,7 @@ def step_columns(day: Floats, mean: Floats, deviation: Floats) -> list[Floats]:
     """The columns of BY_STEP for one metric, each float32 [node]. day: its last day, float32 [288, node]; mean and
     deviation: the day's, float32 [node]."""
     late = day[-6 * HOUR :]
-    lately = [upper(day[-HOUR:]), upper(late), history.deviation(late), largest_of(late, 0)]
+    lately = [upper(day[-HOUR:]), upper(late), history.deviation(late), history.extreme(late, -np.inf)]
     return [*lately, spikes(day, mean, deviation)]
 
 
