@@ -1,7 +1,8 @@
 """Programs in Go, built once and kept by what they were built from: the lab's one binary, and rivals of benchmarks.
 
 `python -m tests.lab.build` builds the lab's (7 minutes on 2 cores from empty caches, seconds after) and prints its
-path; `python -m tests.lab.build go-1.35.mod` the one of another Kubernetes.
+path; `python -m tests.lab.build go-1.35.mod` the one of another Kubernetes; `... all` charts' tools
+too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ ROOT = Path(__file__).parents[2]
 SOURCE = Path(__file__).parent / "go"
 CACHE = ROOT / ".lab"
 WHEEL_GO = CACHE / "go" / "go" / "bin" / "go"
+HELM = "helm.sh/helm/v3/cmd/helm"
+NETPOLICY = "github.com/np-guard/netpol-analyzer/cmd/netpolicy"
+"""Tools that are built as they are, from the versions of the lab's module, so that most is compiled once for all."""
+EXPECTED = {HELM: "2 minutes", NETPOLICY: "half a minute"}
 KEPT = 3
 """Binaries kept of each program, up to 120 MB each."""
 
@@ -30,11 +35,13 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """A folder with one Go program. module: the file in it that names the versions, beside it its .sum."""
+    """A folder with one Go program. module: the file in it that names the versions, beside it its .sum. package: the
+    folder's own, or one of the modules it names."""
 
     name: str
     source: Path
     module: str = "go.mod"
+    package: str = "."
 
     @property
     def versions(self) -> str:
@@ -50,6 +57,11 @@ class Program:
 def binary(module: str = "go.mod") -> Path:
     """Path of the lab's binary. Raises BuildError."""
     return built(Program("lab", SOURCE, module))
+
+
+def tool(package: str) -> Path:
+    """Path of HELM or NETPOLICY. Raises BuildError."""
+    return built(Program(Path(package).name, SOURCE, package=package))
 
 
 def built(program: Program) -> Path:
@@ -68,9 +80,10 @@ def built(program: Program) -> Path:
 
 def content_hash(program: Program) -> str:
     """Of everything that the binary is made from."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(program.package.encode() if program.package != "." else b"")
     module = program.source / program.module
-    for path in sorted([*program.source.glob("*.go"), module, module.with_suffix(".sum")]):
+    own = program.source.glob("*.go") if program.package == "." else ()
+    for path in sorted([*own, module, module.with_suffix(".sum")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -80,8 +93,11 @@ def build(made: Path, program: Program) -> None:
     made.parent.mkdir(parents=True, exist_ok=True)
     fresh = made.with_name(made.name + ".new")
     command = [go(), "build", "-trimpath", "-buildvcs=false", f"-modfile={program.module}"]
-    command += ["-ldflags", linker_flags(program), "-o", str(fresh), "."]
-    print(f"building {made.name}: 7 minutes from empty caches on 2 cores", file=sys.stderr, flush=True)
+    command += ["-ldflags", linker_flags(program), "-o", str(fresh), program.package]
+    print(
+        f"building {made.name}: {EXPECTED.get(program.package, '7 minutes')} from empty caches on 2 cores",
+        file=sys.stderr,
+    )
     environment = {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
     done = subprocess.run(command, cwd=program.source, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -146,4 +162,7 @@ def forget_old(made: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(binary(*sys.argv[1:2]))
+    if sys.argv[1:] == ["all"]:
+        print(binary(), tool(HELM), tool(NETPOLICY), sep="\n")
+    else:
+        print(binary(*sys.argv[1:2]))
