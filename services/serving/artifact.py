@@ -12,13 +12,16 @@ from services.serving.errors import StartError
 CARD = "card.json"
 
 
-def verify(folder: Path) -> None:
-    """Checks the files of `card.json`'s "files" ({name: sha256 in hex}) where it has that key.
+def verify(folder: Path, digest: str = "") -> None:
+    """Checks the files of `card.json`'s "files" ({name: sha256 in hex}) where it has that key, and the card itself
+    where its digest is given: with it nothing of the model can be another than was reviewed.
 
     Raises StartError for a missing folder, card or file, an unreadable card, another digest.
     """
     if not folder.is_dir():
         raise StartError(f"artifact {folder}: no such folder")
+    if digest:
+        verify_card(folder, digest)
     for name, recorded in recorded_files(folder).items():
         path = folder / name
         if not path.is_file():
@@ -26,6 +29,15 @@ def verify(folder: Path) -> None:
         actual = hashlib.sha256(path.read_bytes()).hexdigest()
         if actual != recorded:
             raise StartError(f"artifact {path}: sha256 {actual[:12]}, {CARD} records {str(recorded)[:12]}")
+
+
+def verify_card(folder: Path, digest: str) -> None:
+    """The card must be the one with this digest, and must hold digests itself. Raises StartError."""
+    if not recorded_files(folder):
+        raise StartError(f"artifact {folder / CARD}: records no files, so artifact_digest says nothing of them")
+    actual = hashlib.sha256((folder / CARD).read_bytes()).hexdigest()
+    if actual != digest:
+        raise StartError(f"artifact {folder / CARD}: sha256 {actual[:12]}, artifact_digest wants {digest[:12]}")
 
 
 def verify_version(folder: Path, version: str) -> None:

@@ -64,7 +64,7 @@ def configure_logging(level: str) -> None:
 
 def load_model(load: Load, settings: ModelServiceSettings) -> TensorModel:
     """The verified and loaded model. Raises StartError with one line."""
-    verify(settings.artifact)
+    verify(settings.artifact, settings.artifact_digest)
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))  # read when the numeric libraries are loaded
     try:

@@ -19,6 +19,11 @@ class ModelServiceSettings(ProcessSettings):
     http_port: Port = Field(description="REST v1 and v2, /healthz, /readyz, /metrics")
     grpc_port: Port = Field(description="gRPC, Open Inference Protocol v2")
     artifact: Path = Field(description="folder of the model's files and card.json")
+    artifact_digest: str = Field(
+        "",
+        pattern="^([0-9a-f]{64})?$",
+        description="SHA-256 of the folder's card.json, which holds those of its files; another is refused; empty: any",
+    )
     threads: int = Field(1, ge=1, le=64, description="threads of the numeric libraries inside one predict call")
     max_queue: int = Field(16, ge=1, le=1024, description="calls that may wait for the model; more are refused")
     max_message_mib: int = Field(64, ge=1, le=1024, description="largest gRPC message or HTTP body, MiB")

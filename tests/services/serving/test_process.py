@@ -129,6 +129,20 @@ def test_recorded_files_are_accepted(tmp_path: Path) -> None:
     verify(tmp_path)
 
 
+def test_with_a_pinned_card_no_other_model_is_served(tmp_path: Path) -> None:
+    (tmp_path / "weights.bin").write_bytes(b"weights")
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps({"files": {"weights.bin": hashlib.sha256(b"weights").hexdigest()}}))
+    pinned = hashlib.sha256(card.read_bytes()).hexdigest()
+    verify(tmp_path, pinned)
+    (tmp_path / "weights.bin").write_bytes(b"poison")
+    card.write_text(json.dumps({"files": {"weights.bin": hashlib.sha256(b"poison").hexdigest()}}))
+    verify(tmp_path)  # its card is true to itself
+    assert f"artifact_digest wants {pinned[:12]}" in refused(tmp_path, artifact_digest=pinned)
+    card.write_text("{}")
+    assert "records no files" in refused(tmp_path, artifact_digest=pinned)
+
+
 def test_bad_settings_are_refused_with_the_fields_name(artifact: Path) -> None:
     assert "tiny.max_queue" in refused(artifact, max_queue=0)
     assert "BERTH_TINY__NO_SUCH" in refused(artifact, no_such=1)
