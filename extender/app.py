@@ -20,13 +20,14 @@ JSON = "application/json"
 def create_app(state: State, recorder: Recorder) -> FastAPI:
     """Everything but kube-scheduler's verbs (`front.py`); nothing is started by making it."""
     app = FastAPI(title="Berth extender", version=__version__, docs_url="/docs", redoc_url=None)
-    add_health(app, state, recorder)
+    add_health(app, state)
+    add_metrics(app, state, recorder)
     add_views(app, state, recorder)
     return app
 
 
-def add_health(app: FastAPI, state: State, recorder: Recorder) -> None:
-    """Liveness, readiness, metrics."""
+def add_health(app: FastAPI, state: State) -> None:
+    """Liveness and readiness."""
 
     @app.get("/healthz", tags=["health"])
     async def healthz() -> dict[str, str]:
@@ -38,6 +39,10 @@ def add_health(app: FastAPI, state: State, recorder: Recorder) -> None:
         """Ready whenever it can answer, also with models down; `degraded` says what is missing. 503 while it ends."""
         response.status_code = 503 if state.draining else 200
         return readiness(state)
+
+
+def add_metrics(app: FastAPI, state: State, recorder: Recorder) -> None:
+    """What Prometheus reads."""
 
     async def metrics(_: Request) -> Response:
         await recorder.accounted()  # who was answered before is counted

@@ -73,6 +73,11 @@ class Metrics:
         self.certificate_reloads = Counter(
             "berth_certificate_reloads", "Changes of the certificates' files.", ["result"], registry=registry
         )
+        self.certificate_expires = Gauge(
+            "berth_certificate_expires_timestamp_seconds",
+            "End of the certificate; 0: no TLS.",
+            registry=registry,
+        )
         self.refused = Counter("berth_refused", "Callers that were not let in, by status.", ["code"], registry=registry)
         self.mode = Gauge("berth_mode", "1 for the mode in force.", ["mode"], registry=registry)
         self.retreats = Counter(

@@ -23,15 +23,16 @@ from extender.app import create_app
 from extender.door import PlacementDoor
 from extender.drain import DrainingServer
 from extender.front import Front
+from extender.health import keep_health
 from extender.heap import fill_small_arrays, keep_large_apart, reserve
 from extender.metrics import Metrics
 from extender.protocol import VerbProtocol
 from extender.records import Recorder
 from extender.rotation import Certificates
-from extender.settings import ExtenderSettings
+from extender.settings import ExtenderSettings, Server
 from extender.snapshot import Watcher
 from extender.state import State
-from extender.tls import load_tls
+from extender.tls import Tls, load_tls
 from extender.verbs import Verbs
 from extender.watchdog import Watchdog
 from protos.berth.v1 import placement_pb2_grpc
@@ -59,7 +60,7 @@ class Extender:
         self.settings, self.path = settings, path
         tls = load_tls(settings.server)
         self.metrics = Metrics(CollectorRegistry())
-        self.certificates = Certificates(settings.server, tls, self.metrics.certificate_reloads) if tls else None
+        self.certificates = certificates_of(settings.server, tls, self.metrics) if tls else None
         self.state = State(settings, self.metrics)
         self.recorder = Recorder(settings.records, self.state.store, self.metrics)
         self.verbs = Verbs(self.state, self.recorder)
@@ -124,6 +125,8 @@ class Extender:
         }
         for name, client in self.state.clients.items():
             work[name] = functools.partial(background.keep_models, self.state, client)
+        if self.settings.server.health_port:
+            work["health"] = functools.partial(keep_health, self.state, self.settings.server)
         if self.certificates:
             work["certificates"] = self.certificates.keep
         if self.path is not None:
@@ -162,6 +165,11 @@ class Extender:
         server.run()
         if not server.started:
             raise SystemExit(START_FAILED)
+
+
+def certificates_of(server: Server, tls: Tls, metrics: Metrics) -> Certificates:
+    """What is renewed while it runs, with what is told of it."""
+    return Certificates(server, tls, metrics.certificate_reloads, metrics.certificate_expires)
 
 
 def spare_the_collector() -> None:

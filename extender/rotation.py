@@ -12,7 +12,7 @@ import logging
 import ssl
 
 import grpc
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from berth.settings import InvalidSettings
 from extender.settings import Server
@@ -41,10 +41,12 @@ class Rotating(ssl.SSLContext):
 
 
 class Certificates:
-    """What both doors show and ask for. reloads: counts changes by 'taken' and 'refused'."""
+    """What both doors show and ask for. reloads: counts changes by 'taken' and 'refused'; expires: tells the end of the
+    certificate in force, unix seconds."""
 
-    def __init__(self, server: Server, tls: Tls, reloads: Counter) -> None:
+    def __init__(self, server: Server, tls: Tls, reloads: Counter, expires: Gauge) -> None:
         self.server, self.tls, self.reloads = server, tls, reloads
+        expires.set_function(lambda: self.tls.expires)
         self.refused: Held | None = None
         self.http = Rotating(ssl.PROTOCOL_TLS_SERVER)
         self.http.newest = tls.context

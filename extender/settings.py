@@ -23,6 +23,13 @@ class Server(Group):
     host: str = Field("127.0.0.1", description="address to bind, HTTP and gRPC", json_schema_extra=RESTART)
     port: int = Field(8888, ge=1, le=65535, description="HTTP port", json_schema_extra=RESTART)
     grpc_port: int = Field(8889, ge=1, le=65535, description="gRPC port", json_schema_extra=RESTART)
+    health_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="plain HTTP port, /healthz and /readyz alone, for a kubelet, which shows no certificate; 0: none",
+        json_schema_extra=RESTART,
+    )
     body_limit_mib: int = Field(64, ge=1, le=256, description="largest request body, MiB; over it: 413")
     keep_alive_s: int = Field(
         120,
