@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up lab lab-down lab-binary lint check test test-long test-train test-all bench bench-throughput bench-faults table protos constraints clean
+.PHONY: help install demo up lab lab-down lab-binary lint check test test-long test-train test-all bench bench-throughput bench-faults table protos charts schemas constraints clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -38,6 +38,7 @@ lint: $(STAMP) ## lint, types, floors, stubs
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python -m protos.generate --check
+	$(BIN)/python -m charts.schema --check
 
 HERE := not long and not train
 # Two at once (tests/conftest.py says what stays together); what measures time or memory runs by itself. Modules in the tree's
@@ -48,7 +49,7 @@ check: lint ## that, and fast tests: under a minute
 	$(PYTEST) -q $(TWO) -m "not mesh and not lab and not process and not timed and $(HERE)"
 
 lab-binary: $(STAMP)
-	$(BIN)/python -m tests.lab.build
+	$(BIN)/python -m tests.lab.build all
 
 test: $(STAMP) ## that, and everything a normal user's machine can run: 7 to 12 minutes, and as long as 8 more to build the lab once
 	$(MAKE) --jobs 2 lint lab-binary
@@ -89,6 +90,12 @@ bench-faults: $(STAMP) ## what faults cost a stream of pods with real kube-sched
 
 table: $(STAMP) ## the documents' tables from benchmarks/results
 	$(BIN)/python -m benchmarks.table
+
+charts: $(STAMP) ## the charts with their dependencies, packed into dist/
+	$(BIN)/python -m tests.charts.pack dist
+
+schemas: $(STAMP) ## the charts' values.schema.json, again
+	$(BIN)/python -m charts.schema
 
 protos: $(STAMP) ## the committed stubs, again
 	$(BIN)/python -m protos.generate

@@ -15,7 +15,7 @@ from tests.mesh import running_mesh
 hypothesis.settings.register_profile("berth", deadline=None)  # a busy machine is no counterexample
 hypothesis.settings.load_profile("berth")
 
-TOGETHER = {"lab": "lab", "cli": "mesh", "extender": "mesh", "faults": "mesh", "benchmarks": "mesh"}
+TOGETHER = {"lab": "lab", "charts": "charts", "cli": "mesh", "extender": "mesh", "faults": "mesh", "benchmarks": "mesh"}
 """Rooms whose tests share what takes seconds to start, by its name: one worker runs all of them."""
 APART = ("tests/lab/test_faults.py",)
 """Modules there that bring a mesh of their own, to break it: whoever is free starts a control plane for it."""

@@ -58,7 +58,8 @@ def scores_alone(config: Config) -> Config:
 
 
 class Scheduler:
-    """A running kube-scheduler; a context manager. elect: as the configuration says, not at once as the only one."""
+    """A running kube-scheduler; a context manager. elect: as the configuration says, not at once as the only one.
+    kubeconfig: of whom it acts as, the lab's administrator without one."""
 
     def __init__(
         self,
@@ -69,21 +70,23 @@ class Scheduler:
         elect: bool = False,
         gates: str = "",
         program: Path | None = None,
+        kubeconfig: Path | None = None,
     ) -> None:
+        kubeconfig = kubeconfig or plane.kubeconfig
         self.port = free_port()
         label = f"{name}-{next(NUMBERS)}"
         folder = plane.folder / label
         folder.mkdir(parents=True)
         path = folder / "config.yaml"
-        path.write_text(yaml.safe_dump(reaching(plane, config, elect)), "utf-8")
+        path.write_text(yaml.safe_dump(reaching(kubeconfig, config, elect)), "utf-8")
         flags = {
             "config": str(path),
             "bind-address": "127.0.0.1",
             "secure-port": str(self.port),
             "cert-dir": str(folder),
             "authorization-always-allow-paths": "/metrics,/healthz,/readyz",
-            "authentication-kubeconfig": str(plane.kubeconfig),
-            "authorization-kubeconfig": str(plane.kubeconfig),
+            "authentication-kubeconfig": str(kubeconfig),
+            "authorization-kubeconfig": str(kubeconfig),
             "vmodule": "schedule_one=5",  # prioritize's failures are told at this level alone
             **({"feature-gates": gates} if gates else {}),
         }
@@ -144,11 +147,11 @@ def quantile(buckets: Mapping[float, float], share: float) -> float:
     return low
 
 
-def reaching(plane: ControlPlane, config: Mapping[str, Any], elect: bool = False) -> Config:
+def reaching(kubeconfig: Path, config: Mapping[str, Any], elect: bool = False) -> Config:
     """The configuration with the lab's API server in it, and limits that do not cap a measurement."""
     made: Config = copy.deepcopy(dict(config))
     made["clientConnection"] = {
-        "kubeconfig": str(plane.kubeconfig),
+        "kubeconfig": str(kubeconfig),
         "contentType": "application/vnd.kubernetes.protobuf",
         "qps": 5000,
         "burst": 5000,

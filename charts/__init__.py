@@ -1,0 +1,1 @@
+"""Berth's Helm charts; `charts.schema` states what their values may be."""

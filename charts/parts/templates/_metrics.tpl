@@ -1,0 +1,32 @@
+{{/* A ServiceMonitor, where the Prometheus operator is. Takes (dict "root" $ "component" "extender" "scheme" "http"). */}}
+{{- define "parts.serviceMonitor" -}}
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata:
+  name: {{ include "parts.name" . }}
+  labels:
+    {{- include "parts.labels" . | nindent 4 }}
+    {{- with .root.Values.metrics.labels }}{{ toYaml . | nindent 4 }}{{ end }}
+spec:
+  selector:
+    matchLabels:
+      {{- include "parts.selector" . | nindent 6 }}
+      berth.dev/scraped: "true"
+  endpoints:
+    - port: http
+      path: /metrics
+      interval: {{ .root.Values.metrics.interval }}
+      {{- if eq .scheme "https" }}
+      scheme: https
+      tlsConfig:
+        ca:
+          secret: {name: {{ .root.Values.tls.secret | default (printf "%s-tls" (include "parts.name" .)) }}, key: ca.crt}
+        serverName: {{ include "parts.name" . }}.{{ .root.Release.Namespace }}.svc
+      {{- end }}
+      {{- with (.root.Values.access).tokenSecret }}
+      {{- if .name }}
+      authorization:
+        credentials: {name: {{ .name }}, key: {{ .key }}}
+      {{- end }}
+      {{- end }}
+{{- end }}

@@ -1,0 +1,65 @@
+{{/* What every pod of Berth has. Pod Security Standard "restricted", and nothing writable but /tmp. */}}
+
+{{- define "parts.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "parts.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* Where a pod goes, from values. Takes the root. */}}
+{{- define "parts.placement" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Replicas on different nodes and zones where that is possible. Takes (dict "root" $ "component" "extender"). */}}
+{{- define "parts.spread" -}}
+{{- range tuple "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+- maxSkew: 1
+  topologyKey: {{ . }}
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{- include "parts.selector" $ | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{/* Settings that are secrets come from Secrets as variables, never from the ConfigMap. Takes the root and the section. */}}
+{{- define "parts.secretEnvironment" -}}
+{{- range .root.Values.fromSecrets }}
+- name: BERTH_{{ upper $.section }}__{{ .setting | replace "." "__" | upper }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}
+
+{{/* URL of Redis without a password; "" where a Secret holds one with it. Takes the root. */}}
+{{- define "parts.redisUrl" -}}
+{{- $secret := false }}
+{{- range .Values.fromSecrets }}{{ if has .setting (list "redis.url" "redis_url") }}{{ $secret = true }}{{ end }}{{ end }}
+{{- if not $secret }}{{ .Values.redisUrl | default (printf "redis://%s-redis:6379/0" (include "parts.peers" .)) }}{{ end }}
+{{- end }}

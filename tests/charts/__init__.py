@@ -1,0 +1,1 @@
+"""Charts, with real helm: rendered, judged, installed into the lab's API server."""

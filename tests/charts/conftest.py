@@ -1,0 +1,52 @@
+"""helm, and charts that are ready for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.charts.crds import CERT_MANAGER, PROMETHEUS_OPERATOR, apply
+from tests.charts.helm import Helm, ready
+from tests.lab.build import HELM, NETPOLICY, binary, tool
+from tests.lab.control_plane import ControlPlane
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs a program built from Go modules is of the lab's tier."""
+    for item in items:
+        if "helm" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.lab)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build before any test's time begins, and let the builder say so."""
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if capture and not session.config.option.collectonly and "helm" in wanted:
+        with capture.global_and_fixture_disabled():
+            tool(HELM)
+            if "netpolicy" in wanted:
+                tool(NETPOLICY)
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Over charts that are ready for it."""
+    return ready(tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def netpolicy() -> Path:
+    """np-guard's analyzer of NetworkPolicies."""
+    return tool(NETPOLICY)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """A control plane that checks rights and knows what cert-manager and the Prometheus operator define."""
+    with ControlPlane(binary(), tmp_path_factory.mktemp("charts-plane"), authorization="RBAC") as plane:
+        for module in (CERT_MANAGER, PROMETHEUS_OPERATOR):
+            apply(plane.api, module)
+        yield plane
