@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from berth.access import Access
@@ -243,3 +243,9 @@ class ExtenderSettings(ProcessSettings):
     retreat: Retreat = Field(Retreat(), description="going back to shadow")
     replica: str = Field("", description="name, another after each start; empty: host name and a random part")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def unquoted_off(cls, given: object) -> object:
+        """YAML reads an unquoted `off` as false: whoever writes it in a hurry means it."""
+        return "off" if given is False else given

@@ -29,4 +29,7 @@ def without_secrets(group: Schema) -> Schema:
 def described(field: Schema) -> Schema:
     """Without what says nothing, or something of the machine that wrote it: defaults that are paths or groups."""
     path = field.get("format") == "path" or isinstance(field.get("default"), dict)
-    return {key: value for key, value in field.items() if key != "title" and not (path and key == "default")}
+    made = {key: value for key, value in field.items() if key != "title" and not (path and key == "default")}
+    if "off" in made.get("enum", ()):
+        made["enum"], made["type"] = [False, *made["enum"]], ["boolean", "string"]  # YAML's unquoted `off`
+    return made

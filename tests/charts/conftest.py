@@ -12,6 +12,9 @@ from tests.charts.helm import Helm, ready
 from tests.lab.build import HELM, NETPOLICY, binary, tool
 from tests.lab.control_plane import ControlPlane
 
+INSTALLED = "installed"
+"""Name of what a test tells of one example of a chart."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever needs a program built from Go modules is of the lab's tier."""
@@ -50,3 +53,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         for module in (CERT_MANAGER, PROMETHEUS_OPERATOR):
             apply(plane.api, module)
         yield plane
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was installed for real, and what is rendered and not run."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    told = [value for report in reports for name, value in report.user_properties if name == INSTALLED]
+    if told:
+        terminalreporter.section("charts in the lab's API server, by real helm")
+        for line in told:
+            terminalreporter.write_line(str(line))
+        terminalreporter.write_line("not run: `helm test` pods and every image, as no kubelet is there")

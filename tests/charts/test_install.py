@@ -4,13 +4,15 @@ a namespace where Pod Security Standard "restricted" is enforced."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.calls import until
+from tests.charts.conftest import INSTALLED
 from tests.charts.crds import KSERVE, apply
 from tests.charts.helm import Helm, Object, every_case, named
 from tests.lab.api import ApiError
@@ -72,13 +74,18 @@ def kserve(cluster: ControlPlane) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=[named(case) for case in every_case()])
 def test_a_chart_comes_and_goes(
-    request: pytest.FixtureRequest, helm: Helm, cluster: ControlPlane, namespace: str, case: tuple[str, Path]
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+    helm: Helm,
+    cluster: ControlPlane,
+    namespace: str,
+    case: tuple[str, Path],
 ) -> None:
     chart, values = case
     if needs_kserve(case):
         request.getfixturevalue("kserve")
     do = Installed(helm, cluster, chart, namespace)
-    do("install", "berth", chart, "--values", values)
+    assert "NOTES:" in do("install", "berth", chart, "--values", values)
     objects = [one for one in helm.rendered(chart, "--values", values, namespace=namespace) if one["kind"] != "Pod"]
     for one in objects:
         cluster.api.get(path_of(one, namespace))
@@ -100,6 +107,9 @@ def test_a_chart_comes_and_goes(
     do("rollback", "berth", "1")
     assert not do.labelled(label)
     do("uninstall", "berth")
+    kinds = Counter(one["kind"] for one in objects)
+    told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    record_property(INSTALLED, f"{named(case):32} installed, upgraded, rolled back, uninstalled: {told}")
     assert [one for one in objects if do.is_there(one)] == [one for one in objects if kept(one)]
 
 

@@ -14,7 +14,8 @@ from charts.schema.__main__ import VALUES, main
 from charts.schema.pieces import Values
 from cli.sections import settings_class
 from cli.settings_view import fields
-from tests.charts.helm import CHARTS, NAMES, Helm, HelmError, cases, every_case, named
+from extender.settings import ExtenderSettings
+from tests.charts.helm import CHARTS, NAMES, Helm, HelmError, cases, every_case, named, settings_of
 
 
 def test_the_schemas_are_those_of_the_settings() -> None:
@@ -53,6 +54,15 @@ def test_lint(helm: Helm, chart: str) -> None:
 def test_a_value_that_is_wrong_is_refused_by_name(helm: Helm, chart: str, value: str, named: str) -> None:
     with pytest.raises(HelmError, match=re.escape(named)):
         helm.rendered(chart, "--set", value)
+
+
+def test_off_in_a_hurry_is_off(helm: Helm, tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("settings: {mode: off}\n", "utf-8")
+    (written,) = settings_of(helm.rendered("extender", "--values", values))
+    settings = tmp_path / "berth.yaml"
+    settings.write_text(written, "utf-8")
+    assert ExtenderSettings.load(settings).mode == "off"
 
 
 @pytest.mark.parametrize(
@@ -108,8 +118,6 @@ def test_every_secret_setting_can_come_from_a_secret() -> None:
 
 @pytest.mark.parametrize("case", every_case(), ids=named)
 def test_settings_that_a_chart_writes_are_taken(helm: Helm, tmp_path: Path, case: tuple[str, Path]) -> None:
-    from tests.charts.helm import settings_of
-
     chart, values = case
     written = settings_of(helm.rendered(chart, "--values", values))
     assert written

@@ -183,3 +183,21 @@ def test_it_does_not_start_with_settings_that_are_wrong(tmp_path: Path) -> None:
     assert "refused: extender.mode: " in done.stderr
     assert "refused: extender.nonsense: unknown field" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_config_map_is_taken_when_the_kubelet_switches_it(replay: Replay, tmp_path: Path) -> None:
+    (tmp_path / "berth.yaml").symlink_to(Path("..data") / "berth.yaml")
+    show(tmp_path, "one", "shadow")
+    with replica(replay.mesh, {}, config=tmp_path / "berth.yaml") as running:
+        assert running.caller.get("/v1/state")["mode"] == "shadow"
+        show(tmp_path, "two", "off")
+        until(lambda: running.caller.get("/v1/state")["mode"] == "off", 10.0)
+
+
+def show(volume: Path, version: str, mode: str) -> None:
+    """A mounted ConfigMap's new content, as the kubelet's atomic writer does it (pkg/volume/util/atomic_writer.go)."""
+    folder = volume / f"..{version}"
+    folder.mkdir()
+    (folder / "berth.yaml").write_text(f"extender: {{mode: {mode}}}\n", "utf-8")
+    (volume / "..data_tmp").symlink_to(folder.name)
+    (volume / "..data_tmp").rename(volume / "..data")

@@ -83,6 +83,11 @@ def test_a_bad_value_is_refused_with_its_name(write: Write, text: str, named: st
     assert any(problem.startswith(named) for problem in problems(write(text)))
 
 
+@pytest.mark.parametrize("written", ["off", "'off'", "Off", "false"])
+def test_off_may_be_written_without_quotes(write: Write, written: str) -> None:
+    assert ExtenderSettings.load(write(f"extender: {{mode: {written}}}")).mode == "off"
+
+
 def test_a_missing_file_is_refused_without_its_folder(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path / "nowhere.yaml")
     assert problem.startswith("nowhere.yaml: cannot be read")

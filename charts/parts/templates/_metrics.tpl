@@ -22,6 +22,11 @@ spec:
         ca:
           secret: {name: {{ .root.Values.tls.secret | default (printf "%s-tls" (include "parts.name" .)) }}, key: ca.crt}
         serverName: {{ include "parts.name" . }}.{{ .root.Release.Namespace }}.svc
+        {{- with .root.Values.metrics.clientSecret }}
+        cert:
+          secret: {name: {{ . }}, key: tls.crt}
+        keySecret: {name: {{ . }}, key: tls.key}
+        {{- end }}
       {{- end }}
       {{- with (.root.Values.access).tokenSecret }}
       {{- if .name }}
