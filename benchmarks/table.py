@@ -1,7 +1,8 @@
 """The documents' tables from what was measured: `python -m benchmarks.table`.
 
 Rewrites what stands between the markers of each section, so that no figure is typed by hand; a test compares.
-latency, demo, throughput, lab-faults: the files of those names in benchmarks/results; one-core: throughput-one-core;
+latency, demo, throughput, lab-faults, sizing: the files of those names in benchmarks/results; one-core:
+throughput-one-core;
 models: the services' cards.
 """
 
@@ -13,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cards, summary
+from benchmarks import cards, sizing, summary
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -39,6 +40,7 @@ PLACES = {
     "throughput": ROOT / "docs" / "kube-scheduler.md",
     "one-core": ROOT / "docs" / "kube-scheduler.md",
     "lab-faults": ROOT / "docs" / "kube-scheduler.md",
+    "sizing": ROOT / "docs" / "sizing.md",
 }
 """Where each section stands."""
 
@@ -53,6 +55,7 @@ def sections() -> dict[str, str]:
         "lab-faults": lab_faults(read(RESULTS / "lab-faults.json")),
         "throughput-summary": summary.in_words(measured["rows"]),
         "throughput": throughput(measured),
+        "sizing": sized(read(RESULTS / "sizing.json")),
         "one-core": throughput(read(RESULTS / "throughput-one-core.json")),
     }
 
@@ -77,6 +80,13 @@ def lab_faults(results: Read) -> str:
     pods = results["runs"][0]["pods"]
     how = f"{pods} pods each on 200 nodes, the fault after a third of them; pods/s of the first two thirds."
     return "\n".join([*lines, "", f"{how} {where(results)}."])
+
+
+def sized(results: Read) -> str:
+    """What each process costs at each size."""
+    rate = results["rows"][0]["pods_per_s"]
+    told = f"{rate:g} pods a second, a snapshot each 15 s. {where(results)}."
+    return "\n".join([sizing.table(results["rows"]), "", told])
 
 
 def rounds(results: Read) -> int:

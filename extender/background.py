@@ -13,6 +13,7 @@ from watchfiles import awatch
 
 from berth.cluster import keys
 from berth.cluster.pods import PodRequest
+from berth.rotation import LOOK_EVERY_S
 from berth.settings import InvalidSettings
 from extender.controls import parse_override
 from extender.errors import ModelFailure
@@ -20,6 +21,7 @@ from extender.models import ModelClient
 from extender.scoring import pod_columns, rows_for
 from extender.settings import ExtenderSettings
 from extender.state import State
+from extender.transport import credentials, held
 
 log = logging.getLogger("extender.background")
 
@@ -154,6 +156,20 @@ async def expire_placements(state: State) -> None:
     while True:
         state.expire_placements()
         await asyncio.sleep(1.0)
+
+
+async def keep_credentials(state: State, known: tuple[bytes, ...]) -> None:
+    """Look at the files for calls to the models once a second, and connect anew with what has changed. Files that
+    cannot be read for a moment are being changed; what cannot be used fails its calls until it is mended."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        with contextlib.suppress(InvalidSettings):
+            found = await asyncio.to_thread(held, state.settings.models)
+            if found != known:
+                known = found
+                await asyncio.gather(*(one.reconnect(credentials(found)) for one in state.clients.values()))
+                state.metrics.certificate_reloads.labels("taken").inc()
+                log.info("certificates for the models renewed")
 
 
 async def watch_settings(state: State, path: Path) -> None:

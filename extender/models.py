@@ -20,6 +20,8 @@ Floats = NDArray[np.float32]
 
 METADATA = "/inference.GRPCInferenceService/ModelMetadata"
 INFER = "/inference.GRPCInferenceService/ModelInfer"
+REPLACED_S = 2.0
+"""Calls over a channel that is replaced have so long to end."""
 GRACE_S = 0.005
 """How much later than gRPC's own deadline a call is given up: its timer may be late, a pod may not."""
 
@@ -110,9 +112,12 @@ class ModelClient:
         """How long a pod waits for it now."""
         return self.timeout_s * (DOUBTED if self.suspected.is_set() else 1.0)
 
-    def connect(self) -> None:
-        """Open the channel; it connects when it is used."""
-        self.channel = grpc.aio.insecure_channel(self.target, options=OPTIONS)
+    def connect(self, credentials: grpc.ChannelCredentials | None = None) -> None:
+        """Open the channel, over TLS where there are credentials; it connects when it is used."""
+        if credentials is None:
+            self.channel = grpc.aio.insecure_channel(self.target, options=OPTIONS)
+        else:
+            self.channel = grpc.aio.secure_channel(self.target, credentials, options=OPTIONS)
         self._metadata = self.channel.unary_unary(
             METADATA, oip.ModelMetadataRequest.SerializeToString, oip.ModelMetadataResponse.FromString
         )
@@ -125,6 +130,12 @@ class ModelClient:
         self.enabled, self.timeout_s = endpoint.enabled, endpoint.timeout_ms / 1000.0
         self.breaker.failures = models.breaker_failures
         self.breaker.pause_s, self.breaker.max_pause_s = models.breaker_probe_s, models.breaker_probe_max_s
+
+    async def reconnect(self, credentials: grpc.ChannelCredentials | None) -> None:
+        """Calls from now on use other credentials; those under way end over the old channel."""
+        before = self.channel
+        self.connect(credentials)
+        await before.close(grace=REPLACED_S)
 
     async def close(self) -> None:
         """Close the channel."""

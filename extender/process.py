@@ -18,6 +18,8 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
 from berth.access import Gate, Guarded
+from berth.rotation import Certificates
+from berth.tls import Tls, load_tls
 from extender import background
 from extender.app import create_app
 from extender.door import PlacementDoor
@@ -28,11 +30,10 @@ from extender.heap import fill_small_arrays, keep_large_apart, reserve
 from extender.metrics import Metrics
 from extender.protocol import VerbProtocol
 from extender.records import Recorder
-from extender.rotation import Certificates
 from extender.settings import ExtenderSettings, Server
 from extender.snapshot import Watcher
 from extender.state import State
-from extender.tls import Tls, load_tls
+from extender.transport import credentials, held, shown
 from extender.verbs import Verbs
 from extender.watchdog import Watchdog
 from protos.berth.v1 import placement_pb2_grpc
@@ -43,6 +44,8 @@ GRACE_S = 8
 """Given to calls that are under way at the end."""
 CLOSE_S = 3.0
 """Given to connections to the models and to Redis."""
+SERVER = "extender.server"
+"""Where the settings of its doors are."""
 START_FAILED = 3
 """Exit code, as uvicorn's own."""
 AGAIN_S = 1.0
@@ -58,9 +61,10 @@ class Extender:
 
     def __init__(self, settings: ExtenderSettings, path: Path | None = None) -> None:
         self.settings, self.path = settings, path
-        tls = load_tls(settings.server)
+        tls = load_tls(settings.server, SERVER)
         self.metrics = Metrics(CollectorRegistry())
         self.certificates = certificates_of(settings.server, tls, self.metrics) if tls else None
+        self.held = held(settings.models)
         self.state = State(settings, self.metrics)
         self.recorder = Recorder(settings.records, self.state.store, self.metrics)
         self.verbs = Verbs(self.state, self.recorder)
@@ -79,7 +83,7 @@ class Extender:
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
         """Background work and the gRPC door, ended in order."""
         for client in self.state.clients.values():
-            client.connect()
+            client.connect(credentials(self.held))
         tasks = [
             asyncio.create_task(keep_going(name, work, self.metrics.defects), name=name)
             for name, work in self._work().items()
@@ -89,7 +93,7 @@ class Extender:
         where = self.settings.server
         address = f"{where.host}:{where.grpc_port}"
         if self.certificates:
-            server.add_secure_port(address, self.certificates.for_grpc())
+            server.add_secure_port(address, shown(self.certificates))
         else:
             server.add_insecure_port(address)
         await server.start()
@@ -129,6 +133,8 @@ class Extender:
             work["health"] = functools.partial(keep_health, self.state, self.settings.server)
         if self.certificates:
             work["certificates"] = self.certificates.keep
+        if self.held:
+            work["model-certificates"] = functools.partial(background.keep_credentials, self.state, self.held)
         if self.path is not None:
             work["settings"] = functools.partial(background.watch_settings, self.state, self.path)
         return work
@@ -169,7 +175,7 @@ class Extender:
 
 def certificates_of(server: Server, tls: Tls, metrics: Metrics) -> Certificates:
     """What is renewed while it runs, with what is told of it."""
-    return Certificates(server, tls, metrics.certificate_reloads, metrics.certificate_expires)
+    return Certificates(server, SERVER, tls, metrics.certificate_reloads, metrics.certificate_expires)
 
 
 def spare_the_collector() -> None:

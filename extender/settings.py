@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 
 from berth.access import Access
 from berth.settings import Group, ProcessSettings, settings_config
+from berth.tls import whole
 
 Mode = Literal["off", "shadow", "active"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -59,12 +60,8 @@ class Server(Group):
 
     @model_validator(mode="after")
     def whole_tls(self) -> Self:
-        """A certificate needs its key; nothing else of TLS counts without a certificate."""
-        if self.tls_cert and not self.tls_key:
-            raise ValueError("tls_key must be set with tls_cert")
-        for name in ("tls_key", "tls_client_ca"):
-            if getattr(self, name) and not self.tls_cert:
-                raise ValueError(f"tls_cert must be set with {name}")
+        """Nothing of TLS is set alone."""
+        whole(self)
         return self
 
 
@@ -90,6 +87,15 @@ class Models(Group):
         ModelEndpoint(target="127.0.0.1:8092"), description="value of this pod on that node"
     )
     anomaly_detector: ModelEndpoint = Field(ModelEndpoint(target="127.0.0.1:8093"), description="health of nodes")
+    tls_ca: str = Field(
+        "",
+        description="PEM file: authorities of the models, which are then called over TLS; empty: plain gRPC",
+        json_schema_extra=RESTART,
+    )
+    tls_cert: str = Field(
+        "", description="PEM file: certificate that models are shown, renewed while running", json_schema_extra=RESTART
+    )
+    tls_key: str = Field("", description="PEM file: its private key, unencrypted", json_schema_extra=RESTART)
     budget_ms: float = Field(70.0, ge=5.0, le=1000.0, description="all model calls of one pod together, ms")
     ahead_ms: float = Field(
         1000.0,
@@ -100,6 +106,15 @@ class Models(Group):
     breaker_failures: int = Field(5, ge=1, le=100, description="failures in a row that open a model's breaker")
     breaker_probe_s: float = Field(0.1, ge=0.05, le=60.0, description="first pause before an open breaker is probed, s")
     breaker_probe_max_s: float = Field(5.0, ge=0.1, le=600.0, description="longest pause between probes, s")
+
+    @model_validator(mode="after")
+    def whole_tls(self) -> Self:
+        """Certificate and key go together, and only over TLS."""
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("tls_cert and tls_key must be set together")
+        if self.tls_cert and not self.tls_ca:
+            raise ValueError("tls_ca must be set with tls_cert")
+        return self
 
 
 class Weights(Group):

@@ -10,7 +10,7 @@ from charts.schema.pieces import (
     Access,
     Addresses,
     ApiServer,
-    Duration,
+    CertManager,
     Image,
     Kubernetes,
     Metrics,
@@ -49,28 +49,14 @@ class Service(Values):
     node_port: Annotated[int, Field(ge=0, le=65535)] = 0
 
 
-class Issuer(Values):
-    """An issuer of cert-manager."""
-
-    name: str = ""
-    kind: Literal["Issuer", "ClusterIssuer"] = "Issuer"
-
-
-class CertManager(Values):
-    """Certificates that renew themselves."""
-
-    enabled: bool = False
-    issuer_ref: Issuer = Issuer()
-    duration: Duration = "2160h"
-    renew_before: Duration = "720h"
-
-
 class Tls(Values):
     """HTTPS, and gRPC over TLS."""
 
     enabled: bool = False
     secret: str = ""
     client_auth: bool = True
+    models: bool = False
+    models_secret: str = ""
     cert_manager: CertManager = CertManager()
 
 
@@ -107,7 +93,7 @@ class ExtenderValues(Workload):
     """All of them."""
 
     replicas: Replicas = 3
-    image: Image = Image(repository="berth/extender")
+    image: Image = Image(repository="berth-extender")
     settings: Kubernetes = Field({}, description="section of the settings file")
     from_secrets: list[SecretSetting] = []
     redis_url: str = ""

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from charts.schema.pieces import (
     Addresses,
+    CertManager,
     Image,
     Kubernetes,
     Metrics,
@@ -27,6 +28,14 @@ class Artifact(Values):
     storage_uri: Annotated[str, Field(pattern=r"^([a-z][a-z0-9+.-]*://.+)?$")] = ""
     digest: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")] = ""
     initializer: str = "kserve/storage-initializer:v0.20.0"
+
+
+class Tls(Values):
+    """Of the gRPC door."""
+
+    enabled: bool = False
+    secret: str = ""
+    cert_manager: CertManager = CertManager()
 
 
 class Autoscaling(Values):
@@ -64,6 +73,7 @@ class ModelValues(Workload):
     image: Image = Image(repository="")
     settings: Kubernetes = Field({}, description="section of the settings file")
     artifact: Artifact = Artifact()
+    tls: Tls = Tls()
     autoscaling: Autoscaling = Autoscaling()
     kserve: Kserve = Kserve()
     gpu: Gpu = Gpu()

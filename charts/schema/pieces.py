@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -85,6 +85,22 @@ class Policy(Values):
 
     enabled: bool = True
     monitoring: Kubernetes = {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}
+
+
+class Issuer(Values):
+    """An issuer of cert-manager."""
+
+    name: str = ""
+    kind: Literal["Issuer", "ClusterIssuer"] = "Issuer"
+
+
+class CertManager(Values):
+    """Certificates that renew themselves."""
+
+    enabled: bool = False
+    issuer_ref: Issuer = Issuer()
+    duration: Duration = "2160h"
+    renew_before: Duration = "720h"
 
 
 class Metrics(Values):

@@ -57,7 +57,7 @@ class TelemetryValues(Workload):
     """All of them."""
 
     replicas: Annotated[int, Field(ge=1, le=5)] = 1
-    image: Image = Image(repository="berth/telemetry")
+    image: Image = Image(repository="berth-telemetry")
     settings: Kubernetes = Field({}, description="section of the settings file")
     from_secrets: list[SecretSetting] = []
     redis_url: str = ""

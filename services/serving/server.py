@@ -13,6 +13,7 @@ import uvicorn
 from grpc import aio
 from kserve.model_repository import ModelRepository
 
+from berth.rotation import Certificates
 from services.serving.addresses import joined, listen
 from services.serving.allocator import keep_large_blocks
 from services.serving.contract import TensorModel
@@ -22,6 +23,7 @@ from services.serving.kserve_model import ServedModel
 from services.serving.rest import build_rest
 from services.serving.rpc import build_rpc
 from services.serving.settings import ModelServiceSettings
+from services.serving.transport import certificates_of, shown
 
 log = logging.getLogger("services.serving")
 
@@ -54,8 +56,10 @@ async def serve(model: TensorModel, settings: ModelServiceSettings) -> bool:
     registry.update(served)
     data_plane, repository = ModelDataPlane(registry), FixedRepository(registry)
     rpc = build_rpc(data_plane, repository, settings)
+    certificates = certificates_of(settings)
     with listen(settings.host, settings.http_port) as http_socket:
-        await start_rpc(rpc, settings.host, settings.grpc_port)
+        await start_rpc(rpc, settings.host, settings.grpc_port, certificates)
+        looking = asyncio.create_task(certificates.keep()) if certificates else None
         http = http_server(data_plane, repository, settings)
         http_task = asyncio.create_task(http.serve(sockets=[http_socket]))
         announce(served, settings)
@@ -63,6 +67,8 @@ async def serve(model: TensorModel, settings: ModelServiceSettings) -> bool:
         await drain(served, settings.drain_seconds)
         http.should_exit = True
         await asyncio.gather(rpc.stop(settings.grace_seconds), http_task)
+        if looking:
+            looking.cancel()
     served.worker.close()
     log.info("%s has ended", served.name)
     return served.worker.busy
@@ -86,10 +92,13 @@ def http_server(data_plane: ModelDataPlane, repository: FixedRepository, setting
     return LoopServer(rest.config)
 
 
-async def start_rpc(rpc: aio.Server, host: str, port: int) -> None:
+async def start_rpc(rpc: aio.Server, host: str, port: int, certificates: Certificates | None) -> None:
     """Binds and starts the gRPC server. Raises StartError."""
     try:
-        rpc.add_insecure_port(joined(host, port))
+        if certificates:
+            rpc.add_secure_port(joined(host, port), shown(certificates))
+        else:
+            rpc.add_insecure_port(joined(host, port))
     except RuntimeError as error:
         raise StartError(f"cannot listen on {joined(host, port)}") from error
     await rpc.start()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from berth.settings import ProcessSettings
+from berth.tls import whole
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -25,6 +26,14 @@ class ModelServiceSettings(ProcessSettings):
         description="SHA-256 of the folder's card.json, which holds those of its files; another is refused; empty: any",
     )
     threads: int = Field(1, ge=1, le=64, description="threads of the numeric libraries inside one predict call")
+    tls_cert: str = Field(
+        "",
+        description="PEM file: certificate chain of the gRPC door, renewed while running; empty: no TLS",
+    )
+    tls_key: str = Field("", description="PEM file: its private key, unencrypted")
+    tls_client_ca: str = Field(
+        "", description="PEM file: authorities of callers, who then must show a certificate; empty: anyone may call"
+    )
     max_queue: int = Field(16, ge=1, le=1024, description="calls that may wait for the model; more are refused")
     max_message_mib: int = Field(64, ge=1, le=1024, description="largest gRPC message or HTTP body, MiB")
     connection_age_seconds: float = Field(
@@ -40,3 +49,9 @@ class ModelServiceSettings(ProcessSettings):
         5.0, gt=0, le=5, description="after that: time for running calls to end before they are given up"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def whole_tls(self) -> Self:
+        """Nothing of TLS is set alone."""
+        whole(self)
+        return self

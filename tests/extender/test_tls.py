@@ -13,10 +13,10 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from berth.settings import InvalidSettings
+from berth.tls import Tls, load_tls
 from cli.processes import ROOT
 from extender.background import needs_restart
 from extender.settings import ExtenderSettings, Server
-from extender.tls import Tls, load_tls
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,13 @@ def server(files: Path, cert: str = "cert.pem", key: str = "key.pem", client_ca:
 
 def loaded(files: Path, client_ca: str = "ca.pem") -> Tls:
     """TLS that is on."""
-    tls = load_tls(server(files, client_ca=client_ca))
+    tls = load_tls(server(files, client_ca=client_ca), "extender.server")
     assert tls is not None
     return tls
 
 
 def test_without_a_certificate_nothing_changes() -> None:
-    assert load_tls(Server()) is None
+    assert load_tls(Server(), "extender.server") is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_half_of_tls_is_refused(given: dict[str, str], named: str, monkeypatch: 
 )
 def test_a_file_that_cannot_be_used_is_refused_with_its_field(files: Path, wrong: dict[str, str], named: str) -> None:
     with pytest.raises(InvalidSettings) as refused:
-        load_tls(server(files, **wrong))
+        load_tls(server(files, **wrong), "extender.server")
     (problem,) = refused.value.problems
     assert problem.startswith(named)
     assert str(files) not in problem

@@ -4,6 +4,10 @@
 {{ include "parts.name" (dict "root" . "component" "extender") }}
 {{- end }}
 
+{{- define "extender.modelsSecret" -}}
+{{ .Values.tls.modelsSecret | default (printf "%s-models-tls" (include "extender.name" .)) }}
+{{- end }}
+
 {{- define "extender.tlsSecret" -}}
 {{ .Values.tls.secret | default (printf "%s-tls" (include "extender.name" .)) }}
 {{- end }}
@@ -15,6 +19,11 @@
 {{- range $model := list "load-predictor" "placement-scorer" "anomaly-detector" }}
 {{- $port := get (dict "load-predictor" 8091 "placement-scorer" 8092 "anomaly-detector" 8093) $model }}
 {{- $_ := set $models (replace "-" "_" $model) (dict "target" (printf "dns:///%s-%s-grpc:%d" $peers $model (int $port))) }}
+{{- end }}
+{{- if .Values.tls.models }}
+{{- range $field, $file := dict "tls_ca" "ca.crt" "tls_cert" "tls.crt" "tls_key" "tls.key" }}
+{{- $_ := set $models $field (printf "/etc/berth/models/%s" $file) }}
+{{- end }}
 {{- end }}
 {{- $server := dict "host" "0.0.0.0" "health_port" 8887 }}
 {{- if .Values.tls.enabled }}

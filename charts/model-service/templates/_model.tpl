@@ -4,6 +4,10 @@
 {{ include "parts.name" (dict "root" . "component" .Values.model) }}
 {{- end }}
 
+{{- define "model.tlsSecret" -}}
+{{ .Values.tls.secret | default (printf "%s-tls" (include "model.name" .)) }}
+{{- end }}
+
 {{- define "model.section" -}}
 {{ replace "-" "_" .Values.model }}
 {{- end }}
@@ -18,7 +22,7 @@
 
 {{- define "model.image" -}}
 {{- with .Values.image -}}
-{{ .repository | default (printf "berth/%s" $.Values.model) }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{ .repository | default (printf "berth-%s" $.Values.model) }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
 {{- end }}
 {{- end }}
 
@@ -27,6 +31,11 @@
 {{- $known := dict "host" "0.0.0.0" }}
 {{- if .Values.artifact.storageUri }}{{ $_ := set $known "artifact" "/mnt/models" }}{{ end }}
 {{- if .Values.artifact.digest }}{{ $_ := set $known "artifact_digest" .Values.artifact.digest }}{{ end }}
+{{- if .Values.tls.enabled }}
+{{- range $field, $file := dict "tls_cert" "tls.crt" "tls_key" "tls.key" "tls_client_ca" "ca.crt" }}
+{{- $_ := set $known $field (printf "/etc/berth/tls/%s" $file) }}
+{{- end }}
+{{- end }}
 {{- toYaml (mergeOverwrite $known (deepCopy .Values.settings)) }}
 {{- end }}
 
@@ -73,6 +82,9 @@ securityContext:
 volumeMounts:
   - {name: settings, mountPath: /etc/berth/settings, readOnly: true}
   - {name: tmp, mountPath: /tmp}
+  {{- if .Values.tls.enabled }}
+  - {name: tls, mountPath: /etc/berth/tls, readOnly: true}
+  {{- end }}
   {{- if and .Values.artifact.storageUri (eq .Values.mode "deployment") }}
   - {name: model, mountPath: /mnt/models, readOnly: true}
   {{- end }}
@@ -83,6 +95,10 @@ volumeMounts:
   configMap: {name: {{ include "model.name" . }}}
 - name: tmp
   emptyDir: {medium: Memory, sizeLimit: 64Mi}
+{{- if .Values.tls.enabled }}
+- name: tls
+  secret: {secretName: {{ include "model.tlsSecret" . }}, defaultMode: 0440}
+{{- end }}
 {{- if and .Values.artifact.storageUri (eq .Values.mode "deployment") }}
 - name: model
   emptyDir: {sizeLimit: 1Gi}

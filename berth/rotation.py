@@ -1,4 +1,4 @@
-"""Certificates that are renewed while the extender runs: connections made from then on see the new ones.
+"""Certificates that are renewed while a server runs: connections made from then on see the new ones.
 
 A Secret's files change a minute or two after the Secret does, and cert-manager renews weeks before the end. What cannot
 be used leaves the old ones in force.
@@ -11,14 +11,12 @@ import contextlib
 import logging
 import ssl
 
-import grpc
 from prometheus_client import Counter, Gauge
 
 from berth.settings import InvalidSettings
-from extender.settings import Server
-from extender.tls import Held, Tls, load_tls, read_all
+from berth.tls import Files, Held, Tls, load_tls, read_all
 
-log = logging.getLogger("extender.rotation")
+log = logging.getLogger("berth.rotation")
 
 LOOK_EVERY_S = 1.0
 
@@ -41,20 +39,15 @@ class Rotating(ssl.SSLContext):
 
 
 class Certificates:
-    """What both doors show and ask for. reloads: counts changes by 'taken' and 'refused'; expires: tells the end of the
-    certificate in force, unix seconds."""
+    """What the doors show and ask for. section: where the settings of the files are; reloads: counts changes by 'taken'
+    and 'refused'; expires: tells the end of the certificate in force, unix seconds."""
 
-    def __init__(self, server: Server, tls: Tls, reloads: Counter, expires: Gauge) -> None:
-        self.server, self.tls, self.reloads = server, tls, reloads
+    def __init__(self, files: Files, section: str, tls: Tls, reloads: Counter, expires: Gauge) -> None:
+        self.files, self.section, self.tls, self.reloads = files, section, tls, reloads
         expires.set_function(lambda: self.tls.expires)
         self.refused: Held | None = None
         self.http = Rotating(ssl.PROTOCOL_TLS_SERVER)
         self.http.newest = tls.context
-
-    def for_grpc(self) -> grpc.ServerCredentials:
-        """Credentials of a gRPC server, which asks for the newest certificates at each handshake."""
-        needed = self.tls.client_ca is not None
-        return grpc.dynamic_ssl_server_credentials(self.tls.for_grpc(), lambda: self.tls.for_grpc(), needed)
 
     async def keep(self) -> None:
         """Look until cancelled."""
@@ -66,14 +59,14 @@ class Certificates:
         """Take what has changed. Files that cannot be read for a moment are being changed; others that cannot be used
         are told of once."""
         with contextlib.suppress(InvalidSettings):
-            found = read_all(self.server)
+            found = read_all(self.files, self.section)
             if found not in (self.tls.held, self.refused):
                 self.change(found)
 
     def change(self, found: Held) -> None:
         """The files hold something else."""
         try:
-            tls = load_tls(self.server)
+            tls = load_tls(self.files, self.section)
         except InvalidSettings as error:
             self.refused = found
             self.reloads.labels("refused").inc()
