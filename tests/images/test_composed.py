@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -93,13 +94,14 @@ def test_a_killed_extender_refuses_at_once_and_scores_when_it_is_back(composed: 
     (container,) = composed.containers("extender")
     composed.engine.docker("kill", container)
     started = time.monotonic()
-    with pytest.raises((OSError, http.client.HTTPException)):
-        Caller(port_of(composed)).filter(pod("killed-1"), composed.names)
+    with closing(Caller(port_of(composed))) as caller, pytest.raises((OSError, http.client.HTTPException)):
+        caller.filter(pod("killed-1"), composed.names)
     assert time.monotonic() - started < 1.0
     composed.engine.docker("start", container)
     until(lambda: composed.healthy(container), PATIENCE_S, 0.5)
     until(composed.well, PATIENCE_S, 0.5)
-    assert Caller(port_of(composed)).filter(pod("killed-2"), composed.names).status == 200
+    with closing(Caller(port_of(composed))) as caller:
+        assert caller.filter(pod("killed-2"), composed.names).status == 200
 
 
 def test_what_crashes_is_started_again(composed: Composed) -> None:
@@ -111,7 +113,7 @@ def test_what_crashes_is_started_again(composed: Composed) -> None:
     until(composed.well, PATIENCE_S, 0.5)
 
 
-@pytest.mark.parametrize("service", reversed(SERVICES))
+@pytest.mark.parametrize("service", SERVICES[::-1])
 def test_a_container_ends_in_time(composed: Composed, service: str) -> None:
     (container,) = composed.containers(service)
     started = time.monotonic()
