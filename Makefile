@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up lab lab-down lab-binary lint check test test-long test-train test-all bench bench-throughput bench-faults table protos charts schemas constraints clean
+.PHONY: help install demo up lab lab-down lab-binary lint check test test-long test-train test-all bench bench-throughput bench-faults table protos charts schemas constraints base-image images test-images clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -40,7 +40,7 @@ lint: $(STAMP) ## lint, types, floors, stubs
 	$(BIN)/python -m protos.generate --check
 	$(BIN)/python -m charts.schema --check
 
-HERE := not long and not train
+HERE := not long and not train and not images
 # Two at once (tests/conftest.py says what stays together); what measures time or memory runs by itself. Modules in the tree's
 # order: by their number of tests the lab's faults, few and long, would come last and leave one worker idle.
 TWO := --numprocesses 2 --no-loadscope-reorder
@@ -107,6 +107,28 @@ constraints: ## pinned requirements with hashes, again (needs uv)
 		-o constraints/development.txt
 	$(UV_COMPILE) --extra extender --extra telemetry --extra training --extra benchmarks --extra check \
 		-o constraints/training.txt
+	for image in $(IMAGES); do $(UV_COMPILE) --constraint constraints/development.txt --extra $$image \
+		-o constraints/$$image.txt; done
+
+# Images; images/README.md says what is in them.
+IMAGES := extender telemetry load-predictor placement-scorer anomaly-detector
+
+base-image: ## berth-base:bookworm from Debian's packages, in place of python:3.11-slim (root; needs debootstrap)
+	images/base/build
+
+WHEELS := images/wheels/.complete
+$(WHEELS): $(IMAGES:%=constraints/%.txt)
+	@echo "Downloading what the images install into images/wheels: 190 MB, once; building them needs no index then."
+	PYTHON=$(PYTHON) images/fetch $(IMAGES)
+
+images: $(WHEELS) ## every image that docker-compose.yml names, and their sizes
+	images/build $(IMAGES)
+
+ENGINE := docker.io iptables debootstrap docker-compose
+test-images: $(STAMP) ## images and docker-compose.yml with a real engine, as root (Debian's packages are installed)
+	-@test "$$(id -u)" != 0 || { command -v dockerd debootstrap && { docker compose version || command -v docker-compose; }; } \
+		>/dev/null 2>&1 || apt-get install --quiet --yes --no-install-recommends $(ENGINE)
+	$(PYTEST) -m images
 
 clean: ## remove what was made here
-	rm -rf $(VENV) $(TRAIN) .berth .prometheus .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(TRAIN) .berth .prometheus .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache images/wheels/*.whl $(WHEELS) .env

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from cli.endpoint import authorization
+
 TIMEOUT_S = 5.0
 """kube-scheduler's default httpTimeout."""
 
@@ -21,17 +23,20 @@ class Answer:
 
 
 class Client:
-    """POSTs JSON to one server. A broken connection is made anew for the next call; no call is repeated."""
+    """POSTs JSON to one server, with the token of `cli.endpoint` where there is one. A broken connection is made anew
+    for the next call; no call is repeated."""
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         parts = urlsplit(url)
-        self.connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self.connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+        self.headers = {"Content-Type": "application/json"} | authorization()
 
     def post(self, path: str, body: bytes) -> Answer:
         """One call; never raises for what the network does."""
         started = time.perf_counter()
         try:
-            self.connection.request("POST", path, body, {"Content-Type": "application/json"})
+            self.connection.request("POST", path, body, self.headers)
             answer = self.connection.getresponse()
             raw, status = answer.read(), answer.status
         except (OSError, http.client.HTTPException):

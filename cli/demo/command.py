@@ -21,6 +21,8 @@ Nodes = Annotated[int, typer.Option(help="replayed nodes; 1523 is the whole trac
 Seed = Annotated[int, typer.Option(help="of the replayed cluster", min=0)]
 Json = Annotated[Path | None, typer.Option("--json", help="write the figures there", dir_okay=False, metavar="FILE")]
 DataDir = Annotated[Path, typer.Option(help="logs and decision records go here")]
+Url = Annotated[str | None, typer.Option(help="an extender that runs already: nothing is started, nothing broken")]
+Telemetry = Annotated[str | None, typer.Option(help="its telemetry, in replay (default: port 8084)")]
 
 
 def demo(
@@ -29,12 +31,16 @@ def demo(
     seed: Seed = 1,
     json: Json = None,
     data_dir: DataDir = Path(".berth/demo"),
+    url: Url = None,
+    telemetry: Telemetry = None,
 ) -> None:
     """Start everything on recorded nodes, send recorded pods as kube-scheduler does, then break it.
 
     Each pod is filtered and prioritized among a sample of feasible nodes and bound to its best node in the replayed
     cluster. Then the placement scorer is killed, and later Redis, while pods go on. Exit code 1 where a call was not
     answered or not with status 200. Free ports are used: it can run beside `berth up`.
+
+    With --url the pods go to a mesh that runs already, as it is: in containers, say. They are released at the end.
 
     Examples:
 
@@ -43,12 +49,19 @@ def demo(
       berth demo --pods 100 --nodes 300
 
       berth demo --json demo.json && berth explain openb-pod-0007
+
+      berth demo --url http://127.0.0.1:8888 --telemetry http://127.0.0.1:8084
     """
     from cli.console import console
 
     out = console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    ok = perform(out, pods, nodes, seed, json, data_dir)
+    if url:
+        from cli.demo.elsewhere import perform_at
+
+        ok = perform_at(out, url, telemetry, pods, json)
+    else:
+        ok = perform(out, pods, nodes, seed, json, data_dir)
     raise typer.Exit(0 if ok else 1)
 
 
@@ -62,7 +75,7 @@ def perform(out: Console, pods: int, nodes: int, seed: int, json: Path | None, d
     mesh = Mesh(auto_ports=True, data_dir=data_dir, nodes=nodes, seed=seed, restart=False)
     try:
         begin(mesh, out)
-        run = Run.of(mesh, out)
+        run = Run.of(mesh.url(), mesh.url("telemetry"), out)
         healthy = run.phase("all healthy", pods)
         tables.show_healthy(out, healthy, run.scheduler.counts)
         phases = [healthy, *break_it(mesh, run, max(20, pods // 5))]
@@ -112,7 +125,8 @@ def conclude(out: Console, phases: list[Phase], run: Run, json: Path | None) -> 
 
     counts = run.scheduler.counts
     found = summary(phases, counts)
-    tables.show_faults(out, phases)
+    if len(phases) > 1:
+        tables.show_faults(out, phases)
     if json is not None:
         json.write_text(dumps(found, indent=1) + "\n", "utf-8")
         out.print(f"figures in {json}")

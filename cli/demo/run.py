@@ -16,7 +16,6 @@ from cli.demo.records import decisions, fallbacks
 from cli.demo.scheduler import Placed, Scheduler
 from cli.endpoint import get_json
 from cli.progress import Report, reporting
-from cli.supervisor import Mesh
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,11 +34,11 @@ class Run:
     out: Console
 
     @classmethod
-    def of(cls, mesh: Mesh, out: Console) -> Self:
-        """Takes the cluster's state from telemetry. Raises UnreachableError."""
-        cluster = local_cluster(get_json(f"{mesh.url('telemetry')}/replay/nodes", 30.0))
-        scheduler = Scheduler(cluster, Client(mesh.url()), Client(mesh.url("telemetry"), 30.0))
-        return cls(mesh.url(), scheduler, iter(openb_pods("default")), out)
+    def of(cls, extender: str, telemetry: str, out: Console) -> Self:
+        """Takes the cluster's state from telemetry; both by their base URLs. Raises UnreachableError."""
+        cluster = local_cluster(get_json(f"{telemetry}/replay/nodes", 30.0))
+        scheduler = Scheduler(cluster, Client(extender), Client(telemetry, 30.0))
+        return cls(extender, scheduler, iter(openb_pods("default")), out)
 
     def phase(self, title: str, pods: int) -> Phase:
         """Sends `pods` pods that fit somewhere, then reads what was recorded. Raises UnreachableError."""

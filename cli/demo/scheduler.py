@@ -63,13 +63,14 @@ class Counts:
 
 @dataclass
 class Scheduler:
-    """Schedules pods onto a cluster through an extender, and binds them in the replay."""
+    """Schedules pods onto a cluster through an extender, and binds them in the replay. running: uids of those bound."""
 
     cluster: ReplayedCluster
     extender: Client
     replay: Client
     counts: Counts = field(default_factory=Counts)
     sampler: NodeSampler = field(default_factory=NodeSampler)
+    running: list[str] = field(default_factory=list)
 
     def run(self, pods: Iterable[OpenbPod]) -> Iterator[Placed]:
         """A cycle for each pod that fits anywhere; the others never reach an extender."""
@@ -126,8 +127,15 @@ class Scheduler:
         bound = self.replay.post("/replay/bind", json.dumps(body).encode()).status == 200
         if bound:
             self.cluster.bind(pod, self.cluster.row(node))
+            self.running.append(pod.uid)
         self.counts.refused_binds += not bound
         return bound
+
+    def release(self) -> None:
+        """Ends what was bound, in the replay alone."""
+        for uid in self.running:
+            self.replay.post("/replay/release", json.dumps({"uid": uid}).encode())
+        self.running.clear()
 
 
 def survivors(answer: Answer, names: list[str]) -> set[str]:

@@ -13,8 +13,13 @@ from berth.recordings.load import OpenbPod, openb_pods
 from berth.simulator.cluster import ReplayedCluster
 from cli.demo.client import Answer
 from cli.demo.cluster import local_cluster
+from cli.demo.elsewhere import wait_in_order
 from cli.demo.pods import asks, manifest, request_of
 from cli.demo.scheduler import host_scores, survivors
+from cli.endpoint import get_json
+from cli.errors import UnreachableError
+from cli.ports import free_ports
+from cli.supervisor import Mesh
 from services.telemetry.replay import ReplaySource
 from tests.cli.command import berth
 from tests.mesh import PATIENT, variables
@@ -55,6 +60,29 @@ def test_short_form(tmp_path: Path) -> None:
     assert not (tmp_path / ".berth" / "demo" / "mesh.json").exists()
     explained = berth("explain", openb_pods("default")[0].name, "--data-dir", str(tmp_path / ".berth"), cwd=tmp_path)
     assert explained.returncode == 0, explained.stderr
+
+
+@pytest.mark.mesh
+def test_a_mesh_that_runs_already_is_used_and_left_as_it_was(mesh: Mesh, tmp_path: Path) -> None:
+    before, file = pods_of(mesh), tmp_path / "demo.json"
+    where = ("--url", mesh.url(), "--telemetry", mesh.url("telemetry"))
+    ended = berth("demo", *where, "--pods", "40", "--json", str(file), cwd=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found = json.loads(file.read_text())
+    assert (found["pods"], found["unanswered"], found["non_200"]) == (40, 0, 0)
+    assert found["scored_by_all_share"] >= 0.95
+    assert pods_of(mesh) == before
+    assert not (tmp_path / ".berth").exists()
+
+
+def pods_of(mesh: Mesh) -> list[float]:
+    """How many run on each replayed node."""
+    return [node["pods_requested"] for node in get_json(f"{mesh.url('telemetry')}/replay/nodes")]
+
+
+def test_an_extender_that_is_not_there_is_told() -> None:
+    with pytest.raises(UnreachableError):
+        wait_in_order(f"http://127.0.0.1:{free_ports(1)[0]}")
 
 
 def openb_pod(**changes: object) -> OpenbPod:
