@@ -46,16 +46,17 @@ def replica(
     log: Path | None = None,
     degraded: bool = False,
     context: ssl.SSLContext | None = None,
+    code: Path = ROOT,
 ) -> Iterator[Replica]:
     """An extender with the environment of the mesh's own but for `settings`; ended at the end. context: how
-    it is talked to where the settings make it speak TLS."""
+    it is talked to where the settings make it speak TLS. code: folder of the version that runs."""
     port, grpc_port = free_ports(2)
     own = {"SERVER__PORT": str(port), "SERVER__GRPC_PORT": str(grpc_port), "SERVER__DRAIN_S": "0", "RECORDS__LOG": ""}
     own |= settings
-    environment = {**mesh.environment("extender"), **variables(own)}
+    environment = {**mesh.environment("extender"), **variables(own), "PYTHONPATH": str(code)}
     command = [sys.executable, "-m", "extender", *(["--config", str(config)] if config else [])]
     with (log or Path(os.devnull)).open("wb") as output:
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
+        process = subprocess.Popen(command, env=environment, cwd=code, stdout=output, stderr=output)
     made = Replica(process, int(own["SERVER__PORT"]), grpc_port, context)
     try:
         until(lambda: made.ready(degraded), 30.0)
