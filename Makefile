@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up lab lab-down lab-binary lint check test test-long test-train test-all bench bench-throughput bench-faults table protos charts schemas constraints base-image images test-images clean
+.PHONY: help install demo up lab lab-down lab-binary lint check test test-long test-train test-all bench bench-throughput bench-faults table protos charts schemas constraints base-image images audit test-images clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -107,6 +107,7 @@ constraints: ## pinned requirements with hashes, again (needs uv)
 		-o constraints/development.txt
 	$(UV_COMPILE) --extra extender --extra telemetry --extra training --extra benchmarks --extra check \
 		-o constraints/training.txt
+	$(UV_COMPILE) --extra audit -o constraints/audit.txt
 	for image in $(IMAGES); do $(UV_COMPILE) --constraint constraints/development.txt --extra $$image \
 		-o constraints/$$image.txt; done
 
@@ -124,6 +125,15 @@ $(WHEELS): $(IMAGES:%=constraints/%.txt)
 images: $(WHEELS) ## every image that docker-compose.yml names, and their sizes
 	images/build $(IMAGES)
 
+AUDIT := .venv-audit
+$(AUDIT)/.installed: constraints/audit.txt
+	$(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints/audit.txt
+	touch $(AUDIT)/.installed
+
+audit: $(STAMP) $(AUDIT)/.installed ## of each image: bill of materials (CycloneDX), licences, known weaknesses; into dist/audit
+	PYTHON=$(BIN)/python TOOLS=$(AUDIT)/bin images/audit $(IMAGES)
+
 ENGINE := docker.io iptables debootstrap docker-compose
 test-images: $(STAMP) ## images and docker-compose.yml with a real engine, as root (Debian's packages are installed)
 	-@test "$$(id -u)" != 0 || { command -v dockerd debootstrap && { docker compose version || command -v docker-compose; }; } \
@@ -131,4 +141,4 @@ test-images: $(STAMP) ## images and docker-compose.yml with a real engine, as ro
 	$(PYTEST) -m images
 
 clean: ## remove what was made here
-	rm -rf $(VENV) $(TRAIN) .berth .prometheus .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache images/wheels/*.whl $(WHEELS) .env
+	rm -rf $(VENV) $(TRAIN) $(AUDIT) dist .berth .prometheus .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache images/wheels/*.whl $(WHEELS) .env
