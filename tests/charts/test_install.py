@@ -44,7 +44,10 @@ def needs_kserve(case: tuple[str, Path]) -> bool:
     return case[1].name.removesuffix("-values.yaml") in KSERVE_CASES
 
 
-CASES = [pytest.param(case, marks=pytest.mark.long) if needs_kserve(case) else case for case in every_case()]
+CASES = [
+    case if case[1].name == "default-values.yaml" else pytest.param(case, marks=pytest.mark.long)
+    for case in every_case()
+]
 
 
 def path_of(one: Object, namespace: str) -> str:

@@ -89,7 +89,7 @@ class Engine:
             subprocess.run(["umount", "--lazy", mounted], capture_output=True)
         if not self.bridged and shutil.which("ip"):
             subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        subprocess.run(["rm", "-rf", "--one-file-system", str(self.folder)], capture_output=True)  # 300,000 files
 
 
 def mounts_below(folder: Path) -> list[str]:
