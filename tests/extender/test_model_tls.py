@@ -78,17 +78,18 @@ def test_calls_go_on_over_mutual_tls_while_certificates_are_renewed(
         caller = Thread(target=load)
         caller.start()
         try:
-            until(lambda: len(asked) > 20)
+            until(lambda: len(asked) > 20, 30.0)
             show(certificates, "theirs")
             for service in models.values():
-                until(lambda service=service: renewed(service), 10.0)
+                until(lambda service=service: renewed(service), 30.0)
             known = len(asked)
-            until(lambda: len(asked) > known + 100, 20.0)
+            until(lambda: len(asked) > known + 100, 60.0)
         finally:
             done.set()
             caller.join()
         assert set(asked) == {200}
-        until(lambda: ready(extender), 15.0)
+        replay.publish()
+        until(lambda: ready(extender), 30.0)
         before = fallbacks(extender)
         answer = extender.caller.prioritize(pod("tls-after", cpu="3777m"), replay.names[:50])
         after = fallbacks(extender)
