@@ -16,7 +16,6 @@ from tests.lab.build import HELM, ROOT, SOURCE, Program, kubernetes_version, too
 CHARTS = ROOT / "charts"
 NAMES = ("extender", "model-service", "telemetry", "mesh")
 VERSION = kubernetes_version(Program("lab", SOURCE))
-OPTIONAL = ("monitoring.coreos.com/v1", "cert-manager.io/v1", "serving.kserve.io/v1beta1")
 
 Object = dict[str, Any]
 
