@@ -1,5 +1,5 @@
-"""Who may read what a process tells of itself: callers on this machine, who showed a client certificate, or who know a
-token. kube-scheduler's verbs and the health checks are not behind this door.
+"""Who may read what a process tells of itself: callers on this machine, who showed a client certificate, who know a
+token, or whose token the API server knows. kube-scheduler's verbs and the health checks are not behind this door.
 
 Pure but for the token's file, which is read for each question, so that a renewed one counts at once.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from berth.reviews import Review, Reviewer
 from berth.settings import Group
 
 Scope = MutableMapping[str, Any]
@@ -28,9 +29,15 @@ AT_ONCE_S = 5.0
 KNOWN = 1024
 """Addresses that are counted; who was silent longest is forgotten."""
 WORDS = {
-    401: b'{"error":"show a client certificate, or the token of access.token_file (Authorization: Bearer ...)"}',
+    401: b'{"error":"show a client certificate, the token of access.token_file, or with access.review that of an '
+    b'account of the cluster (Authorization: Bearer ...)"}',
+    403: b'{"error":"the API server knows this account, but it may not get this path; bind it to a role that may"}',
     429: b'{"error":"too many calls from this address; see access.per_second"}',
+    503: b'{"error":"the API server could not be asked whose token this is; see access.review"}',
 }
+
+MORE = {401: [(b"www-authenticate", b"Bearer")], 429: [(b"retry-after", b"1")], 503: [(b"retry-after", b"1")]}
+"""Headers beside it."""
 
 
 class Access(Group):
@@ -42,6 +49,7 @@ class Access(Group):
     token_file: Path | None = Field(
         None, description="file with the bearer token that others show; none: only a client certificate lets them in"
     )
+    review: Review = Field(Review(), description="tokens of the cluster's own accounts")
     per_second: float = Field(
         20.0, ge=0.1, le=10000.0, description="calls a second of one address, five times as many at once; over it: 429"
     )
@@ -95,14 +103,20 @@ def within(peer: str, networks: tuple[str, ...]) -> bool:
 
 def knows(authorization: str, token_file: Path | None) -> bool:
     """Whether a header holds the token; an empty or unreadable file is nobody's."""
-    kind, _, shown = authorization.partition(" ")
-    if token_file is None or kind.lower() != "bearer":
+    shown = bearer(authorization)
+    if token_file is None or not shown:
         return False
     try:
         token = token_file.read_bytes().strip()
     except OSError:
         return False
-    return bool(token) and hmac.compare_digest(shown.strip().encode("latin-1", "replace"), token)
+    return bool(token) and hmac.compare_digest(shown.encode("latin-1", "replace"), token)
+
+
+def bearer(authorization: str) -> str:
+    """The token that a header shows, '' without one."""
+    kind, _, shown = authorization.partition(" ")
+    return shown.strip() if kind.lower() == "bearer" else ""
 
 
 class Guarded:
@@ -112,16 +126,24 @@ class Guarded:
         self, app: Application, gate: Gate, clock: Callable[[], float], refused: Callable[[int], None]
     ) -> None:
         self.app, self.gate, self.clock, self.refused = app, gate, clock, refused
+        self.reviewer = Reviewer(lambda: gate.access().review, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the application's start and end."""
         if scope["type"] == "http" and scope["path"] not in OPEN:
-            status = self.gate.verdict(peer_of(scope), header(scope, b"authorization"), self.clock())
+            status = await self._verdict(scope)
             if status != 200:
                 self.refused(status)
                 await refuse(send, status)
                 return
         await self.app(scope, receive, send)
+
+    async def _verdict(self, scope: Scope) -> int:
+        shown = header(scope, b"authorization")
+        status = self.gate.verdict(peer_of(scope), shown, self.clock())
+        if status == 401:
+            return await self.reviewer.verdict(bearer(shown), scope["method"].lower(), scope["path"])
+        return status
 
 
 def peer_of(scope: Scope) -> str:
@@ -137,6 +159,6 @@ def header(scope: Scope, name: bytes) -> str:
 async def refuse(send: Send, status: int) -> None:
     """Send an answer that says what to do."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(WORDS[status]))]
-    headers += [(b"www-authenticate", b"Bearer")] if status == 401 else [(b"retry-after", b"1")]
+    headers += MORE.get(status, [])
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": WORDS[status]})

@@ -13,6 +13,7 @@ class Redis(Values):
     """The embedded one."""
 
     enabled: bool = True
+    existing_secret: str = ""
     image: Image = Image(repository="valkey/valkey", tag="8.1-alpine")
     max_memory_mib: Annotated[int, Field(ge=32, le=65536)] = 256
     resources: Kubernetes

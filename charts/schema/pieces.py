@@ -49,6 +49,7 @@ class Access(Values):
     """Who may read from other machines."""
 
     token_secret: SecretKey = SecretKey()
+    token_review: bool = False
 
 
 class ServiceAccount(Values):

@@ -17,6 +17,8 @@ from tests.lab.build import go
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 NEEDED = ("certificates", "servicemonitors", "prometheusrules", "inferenceservices")
+WATCHED = ("clusterservingruntimes", "inferencegraphs", "servingruntimes", "trainedmodels")
+"""What KServe's own controller asks for beside."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,9 @@ def unpacked(module: Module) -> Path:
 
 
 def definitions(module: Module) -> Iterator[dict[str, object]]:
-    """Those that Berth's charts use."""
+    """Those that Berth's charts and KServe's controller use."""
     for path in sorted((unpacked(module) / module.folder).glob("*.yaml")):
-        if path.stem.split("_")[-1] in NEEDED:
+        if path.stem.split("_")[-1] in NEEDED + WATCHED:
             yield yaml.safe_load(path.read_text("utf-8"))
 
 

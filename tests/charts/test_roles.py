@@ -48,8 +48,7 @@ def installed(helm: Helm, cluster: ControlPlane) -> Iterator[ControlPlane]:
 
 def kubeconfig_of(cluster: ControlPlane, account: str, folder: Path) -> Path:
     """Of a service account, with a token as a kubelet would ask for."""
-    path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{account}/token"
-    token = cluster.api.create(path, {"spec": {"expirationSeconds": 3600}})["status"]["token"]
+    token = cluster.api.token_of(NAMESPACE, account)
     given = json.loads(cluster.kubeconfig.read_text("utf-8"))
     given["users"][0]["user"] = {"token": token}
     made = folder / f"kubeconfig-{account}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
+from statistics import quantiles
 
 import psutil
 import pytest
@@ -58,17 +58,22 @@ class Traffic:
         """Resident memory of the extender."""
         return float(self.process.memory_info().rss) / 1e6
 
+    def written(self) -> float:
+        """What of it the extender has written itself: pages of libraries come and go as the system likes, which drops
+        those that are not used and reads them again. Source: proc_pid_status(5), RssAnon; VmSwap is on a disk."""
+        fields = dict(line.split(":", 1) for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines())
+        return sum(int(fields[name].split()[0]) for name in ("RssAnon", "VmSwap")) * 1024 / 1e6
+
     def second(self) -> list[float]:
-        """Its resident memory in the second after a snapshot, ten times."""
+        """What it has written, ten times in the second after a snapshot."""
         found = []
         for _ in range(10):
             time.sleep(0.1)
-            found.append(self.megabytes())
+            found.append(self.written())
         return found
 
 
 @pytest.mark.long
-@pytest.mark.timed
 def test_below_300_mb_and_flat(large: Replay) -> None:
     traffic = Traffic(large)
     traffic.send(600, snapshot_every=150)
@@ -79,20 +84,21 @@ def test_below_300_mb_and_flat(large: Replay) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timed
 @pytest.mark.timeout(3600)
 def test_grows_by_less_than_a_megabyte_in_100_000_decisions(large: Replay) -> None:
     """After the first 20,000. While a snapshot is taken in, the one before is there too, and until the next one memory
-    rises with what is asked: so each sample is the least of the second after a snapshot. Medians over 20,000 decisions
-    are compared, whose middles lie 80,000 apart."""
+    rises with what is asked: so each sample is the least of the second after a snapshot. It stands at one of two levels
+    2 MB apart, more often at the higher one the busier the machine is: the lower quartiles of 20,000 decisions each are
+    compared, whose middles lie 80,000 apart. What is never given back raises both levels."""
     traffic = Traffic(large)
     traffic.send(20_000, snapshot_every=1000)
-    seconds = []
+    sampled, highest = [], 0.0
     for _ in range(100):
         traffic.send(1000, snapshot_every=1000)
-        seconds.append(traffic.second())
-    sampled, highest = [min(second) for second in seconds], max(map(max, seconds))
-    first, last = median(sampled[:20]), median(sampled[-20:])
-    print(f"memory, MB: first {first:.1f}, last {last:.1f}, highest {highest:.1f}")
+        sampled.append(min(traffic.second()))
+        highest = max(highest, traffic.megabytes())
+    first, last = (quantiles(part, n=4)[0] for part in (sampled[:20], sampled[-20:]))
+    print(f"written, MB: first {first:.1f}, last {last:.1f}; resident at most {highest:.1f}")
+    print(*(f"{megabytes:.1f}" for megabytes in sampled))
     assert highest < LIMIT_MB
-    assert (last - first) * 100.0 / 80.0 < 1.0, [round(m, 1) for m in sampled]
+    assert (last - first) * 100.0 / 80.0 < 1.0

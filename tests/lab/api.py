@@ -76,6 +76,11 @@ class Api:
         items: list[Any] = self.get(f"/api/v1/namespaces/{namespace}/pods")["items"]
         return items
 
+    def token_of(self, namespace: str, account: str) -> str:
+        """A token of a service account, as a kubelet asks for one."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+        return str(self.create(path, {"spec": {"expirationSeconds": 3600}})["status"]["token"])
+
     def close(self) -> None:
         """End the connection."""
         if self.connection is not None:

@@ -33,9 +33,7 @@
 {{- end }}
 {{- $known := dict "server" $server "models" $models }}
 {{- $_ := set $known "opt_in" (dict "scheduler_names" (list .Values.scheduler.name) "own_namespaces" (list .Release.Namespace)) }}
-{{- with .Values.access.tokenSecret }}{{ if .name }}
-{{- $_ := set $known "access" (dict "token_file" (printf "/etc/berth/access/%s" .key)) }}
-{{- end }}{{ end }}
+{{- with include "parts.access" . | fromYaml }}{{ $_ := set $known "access" . }}{{ end }}
 {{- toYaml (mergeOverwrite $known (deepCopy .Values.settings)) }}
 {{- end }}
 

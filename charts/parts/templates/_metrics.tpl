@@ -28,10 +28,13 @@ spec:
         keySecret: {name: {{ . }}, key: tls.key}
         {{- end }}
       {{- end }}
-      {{- with (.root.Values.access).tokenSecret }}
-      {{- if .name }}
+      {{- with .root.Values.access }}
+      {{- if .tokenSecret.name }}
       authorization:
-        credentials: {name: {{ .name }}, key: {{ .key }}}
+        credentials: {name: {{ .tokenSecret.name }}, key: {{ .tokenSecret.key }}}
+      {{- else if .tokenReview }}
+      # Prometheus's own account, which its operator's roles let read /metrics everywhere.
+      bearerTokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token
       {{- end }}
       {{- end }}
 {{- end }}

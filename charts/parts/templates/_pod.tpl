@@ -57,9 +57,18 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* URL of Redis without a password; "" where a Secret holds one with it. Takes the root. */}}
-{{- define "parts.redisUrl" -}}
-{{- $secret := false }}
-{{- range .Values.fromSecrets }}{{ if has .setting (list "redis.url" "redis_url") }}{{ $secret = true }}{{ end }}{{ end }}
-{{- if not $secret }}{{ .Values.redisUrl | default (printf "redis://%s-redis:6379/0" (include "parts.peers" .)) }}{{ end }}
+{{/* Where Redis is: the URL that values name, or the one that chart `mesh` keeps in a Secret, for each component its own;
+nothing where fromSecrets names another. Takes root, section, component, and the setting's variable. */}}
+{{- define "parts.redisEnvironment" -}}
+{{- $given := false }}
+{{- range .root.Values.fromSecrets }}{{ if has .setting (list "redis.url" "redis_url") }}{{ $given = true }}{{ end }}{{ end }}
+{{- if not $given }}
+- name: BERTH_{{ upper .section }}__{{ .variable }}
+  {{- with .root.Values.redisUrl }}
+  value: {{ . | quote }}
+  {{- else }}
+  valueFrom:
+    secretKeyRef: {name: {{ include "parts.peers" .root }}-redis, key: {{ .component }}-url}
+  {{- end }}
+{{- end }}
 {{- end }}

@@ -11,9 +11,7 @@
 {{- $history := dict "keep_days" .Values.history.keepDays }}
 {{- if eq .Values.history.store "volume" }}{{ $_ := set $history "url" "/var/lib/berth/history" }}{{ end }}
 {{- $_ := set $known "history" $history }}
-{{- with .Values.access.tokenSecret }}{{ if .name }}
-{{- $_ := set $known "access" (dict "token_file" (printf "/etc/berth/access/%s" .key)) }}
-{{- end }}{{ end }}
+{{- with include "parts.access" . | fromYaml }}{{ $_ := set $known "access" . }}{{ end }}
 {{- toYaml (mergeOverwrite $known (deepCopy .Values.settings)) }}
 {{- end }}
 
