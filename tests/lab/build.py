@@ -25,6 +25,8 @@ HELM = "helm.sh/helm/v3/cmd/helm"
 NETPOLICY = "github.com/np-guard/netpol-analyzer/cmd/netpolicy"
 """Tools that are built as they are, from the versions of the lab's module, so that most is compiled once for all."""
 EXPECTED = {HELM: "2 minutes", NETPOLICY: "half a minute"}
+NO_SYMBOLS = "-s -w"
+KUBERNETES = r"k8s\.io/kubernetes (v\S+)"
 KEPT = 3
 """Binaries kept of each program, up to 120 MB each."""
 
@@ -106,16 +108,18 @@ def build(made: Path, program: Program) -> None:
 
 
 def linker_flags(program: Program) -> str:
-    """Without symbols, and with the version that the servers report."""
+    """Without symbols, and with the version that Kubernetes's servers report."""
+    if not re.search(KUBERNETES, program.versions):
+        return NO_SYMBOLS
     version = kubernetes_version(program)
     major, minor, _ = version.removeprefix("v").split(".")
     names = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
-    return " ".join(["-s -w", *(f"-X k8s.io/component-base/version.{name}={v}" for name, v in names.items())])
+    return " ".join([NO_SYMBOLS, *(f"-X k8s.io/component-base/version.{name}={v}" for name, v in names.items())])
 
 
 def kubernetes_version(program: Program) -> str:
     """Such as v1.36.3: what a replacement says goes before what is required."""
-    found = re.findall(r"k8s\.io/kubernetes (v\S+)", program.versions)
+    found = re.findall(KUBERNETES, program.versions)
     assert found, program
     return str(found[-1])
 
