@@ -1,18 +1,15 @@
 """Who shows a token of the cluster, and may they read this path? The API server says, by TokenReview and then
-SubjectAccessReview of a path that is no resource, as it does for kubelets and controllers. Answers are kept for a
-while: a token that is withdrawn counts as long.
+SubjectAccessReview of a path that is no resource, as it does for kubelets and controllers.
 
 Source: staging/src/k8s.io/apiserver/pkg/authentication/request/bearertoken and .../plugin/pkg/authorizer/webhook.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import http.client
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -27,12 +24,6 @@ ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 HERE = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
 TOKENS = "/apis/authentication.k8s.io/v1/tokenreviews"
 RIGHTS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-KEPT_S = {200: 60.0, 401: 10.0, 403: 10.0}
-"""Seconds that an answer is kept; that the API server could not be asked is not kept."""
-KNOWN = 1024
-"""Answers that are kept; the oldest goes first."""
-AT_ONCE = 4
-"""Questions under way at once; others wait for their turn."""
 LONGEST = 2**20
 """Bytes of an answer that are read."""
 
@@ -95,39 +86,6 @@ class RightsAnswer(msgspec.Struct):
     """A SubjectAccessReview."""
 
     status: RightsStatus
-
-
-class Reviewer:
-    """Asks in threads of their own. review: the settings in force; clock: monotonic seconds."""
-
-    def __init__(self, review: Callable[[], Review], clock: Callable[[], float]) -> None:
-        self.review, self.clock = review, clock
-        self.kept: dict[bytes, tuple[int, float]] = {}
-        self.turns = asyncio.Semaphore(AT_ONCE)
-
-    async def verdict(self, token: str, verb: str, path: str) -> int:
-        """200, 401 for a token that nobody knows, 403 for an account without the right, 503 where nobody could be
-        asked. verb: as rights name it, such as `get`."""
-        review = self.review()
-        if not (review.enabled and token):
-            return 401
-        key = hashlib.sha256(f"{verb} {path} {token}".encode()).digest()
-        status, until = self.kept.get(key, (0, 0.0))
-        if self.clock() < until:
-            return status
-        async with self.turns:
-            try:
-                status = await asyncio.to_thread(reviewed, review, token, verb, path)
-            except ReviewError:
-                return 503
-        self._keep(key, status)
-        return status
-
-    def _keep(self, key: bytes, status: int) -> None:
-        self.kept.pop(key, None)
-        self.kept[key] = (status, self.clock() + KEPT_S[status])
-        if len(self.kept) > KNOWN:
-            del self.kept[next(iter(self.kept))]
 
 
 def reviewed(review: Review, token: str, verb: str, path: str) -> int:

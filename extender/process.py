@@ -17,7 +17,8 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
-from berth.access import Gate, Guarded
+from berth.access import Gate
+from berth.guarded import Guarded
 from berth.rotation import Certificates
 from berth.tls import Tls, load_tls
 from extender import background

@@ -88,6 +88,7 @@ class State:
         """Take changed settings; fields marked `restart` wait for one."""
         self.settings = self.scorer.settings = settings
         self.store.timeout_s = settings.redis.timeout_ms / 1000.0
+        self.sharing.expire_s = settings.inflight.expire_s
         self.ledger.expire_s, self.ledger.limit = settings.inflight.expire_s, settings.inflight.limit
         self.judge.reconfigure(settings.retreat)
         by_name = {

@@ -17,6 +17,7 @@ from charts.schema.pieces import (
     Percent,
     PodDisruptionBudget,
     Policy,
+    RedisTls,
     Values,
     Workload,
 )
@@ -97,6 +98,7 @@ class ExtenderValues(Workload):
     settings: Kubernetes = Field({}, description="section of the settings file")
     from_secrets: list[SecretSetting] = []
     redis_url: str = ""
+    redis_tls: RedisTls = RedisTls()
     autoscaling: Autoscaling = Autoscaling()
     pod_disruption_budget: PodDisruptionBudget = PodDisruptionBudget()
     service: Service = Service()

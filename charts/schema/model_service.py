@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from charts.schema.pieces import (
+    Access,
     Addresses,
+    ApiServer,
     CertManager,
     Image,
     Kubernetes,
@@ -63,6 +65,7 @@ class ModelPolicy(Policy):
     """Who may call it, and where its files are."""
 
     storage: list[Addresses] = []
+    api_server: ApiServer = ApiServer()
 
 
 class ModelValues(Workload):
@@ -73,6 +76,7 @@ class ModelValues(Workload):
     image: Image = Image(repository="")
     settings: Kubernetes = Field({}, description="section of the settings file")
     artifact: Artifact = Artifact()
+    access: Access = Access()
     tls: Tls = Tls()
     autoscaling: Autoscaling = Autoscaling()
     kserve: Kserve = Kserve()

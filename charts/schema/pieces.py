@@ -52,6 +52,12 @@ class Access(Values):
     token_review: bool = False
 
 
+class RedisTls(Values):
+    """What a Redis over TLS is checked by, and shown; nothing without a Secret."""
+
+    secret: str = ""
+
+
 class ServiceAccount(Values):
     """Who the pods are."""
 

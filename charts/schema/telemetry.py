@@ -15,6 +15,7 @@ from charts.schema.pieces import (
     Metrics,
     Policy,
     Port,
+    RedisTls,
     Values,
     Workload,
 )
@@ -61,6 +62,7 @@ class TelemetryValues(Workload):
     settings: Kubernetes = Field({}, description="section of the settings file")
     from_secrets: list[SecretSetting] = []
     redis_url: str = ""
+    redis_tls: RedisTls = RedisTls()
     history: History = History()
     access: Access = Access()
     network_policy: TelemetryPolicy = TelemetryPolicy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from typing import Any
 
@@ -11,8 +12,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from kserve.errors import InvalidInput
 from kserve.protocol.rest.server import RESTServer
+from prometheus_client import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from berth.access import Access, Gate
+from berth.guarded import Guarded
 from services.serving.data_plane import FixedRepository, ModelDataPlane
 from services.serving.errors import DeadlinePassedError, ModelFailedError, OverloadedError
 
@@ -24,10 +28,14 @@ STATUSES: dict[type[Exception], int] = {
     DeadlinePassedError: 504,
 }
 
+REFUSED = Counter("berth_model_callers_refused", "callers over REST that were not let in, by status", ["code"])
+
 log = logging.getLogger(__name__)
 
 
-def build_rest(data_plane: ModelDataPlane, repository: FixedRepository, port: int, max_body: int) -> RESTServer:
+def build_rest(
+    data_plane: ModelDataPlane, repository: FixedRepository, port: int, max_body: int, access: Access
+) -> RESTServer:
     """KServe's REST server with its application made, not started. `max_body` in bytes."""
     from kserve.model_server import app
 
@@ -36,6 +44,7 @@ def build_rest(data_plane: ModelDataPlane, repository: FixedRepository, port: in
 
     add_routes(app, data_plane)  # first: the first route that matches wins
     app.add_middleware(BodyLimit, max_bytes=max_body)
+    app.add_middleware(Guarded, gate=Gate(lambda: access), clock=time.monotonic, refused=count_refused)
     server = RESTServer(APP, data_plane, repository, port)
     server.create_application()
     for error, status in STATUSES.items():
@@ -43,6 +52,11 @@ def build_rest(data_plane: ModelDataPlane, repository: FixedRepository, port: in
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(Exception, failure)
     return server
+
+
+def count_refused(status: int) -> None:
+    """A caller that was not let in."""
+    REFUSED.labels(str(status)).inc()
 
 
 def add_routes(app: FastAPI, data_plane: ModelDataPlane) -> None:

@@ -85,7 +85,7 @@ class LoopServer(uvicorn.Server):
 
 def http_server(data_plane: ModelDataPlane, repository: FixedRepository, settings: ModelServiceSettings) -> LoopServer:
     """uvicorn with KServe's application and configuration, on the host that the settings say."""
-    rest = build_rest(data_plane, repository, settings.http_port, settings.max_message_mib * 2**20)
+    rest = build_rest(data_plane, repository, settings.http_port, settings.max_message_mib * 2**20, settings.access)
     rest.config.host = settings.host  # KServe writes 0.0.0.0; the socket is bound already, this is for logs
     rest.config.access_log = False
     rest.config.timeout_graceful_shutdown = settings.grace_seconds

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from berth.access import Access
 from berth.settings import ProcessSettings
 from berth.tls import whole
 
@@ -34,6 +35,7 @@ class ModelServiceSettings(ProcessSettings):
     tls_client_ca: str = Field(
         "", description="PEM file: authorities of callers, who then must show a certificate; empty: anyone may call"
     )
+    access: Access = Field(Access(), description="who may ask over REST and read metrics")
     max_queue: int = Field(16, ge=1, le=1024, description="calls that may wait for the model; more are refused")
     max_message_mib: int = Field(64, ge=1, le=1024, description="largest gRPC message or HTTP body, MiB")
     connection_age_seconds: float = Field(

@@ -16,7 +16,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from berth.access import Gate, Guarded
+from berth.access import Gate
+from berth.guarded import Guarded
 from berth.simulator.errors import AlreadyBoundError, SimulatorError, UnknownNodeError, UnknownPodError
 from services.telemetry.bindings.routes import answers_of, bindings_router, following_of
 from services.telemetry.control import NotBuiltError, replay_router

@@ -16,7 +16,8 @@ import pytest
 import trustme
 from pydantic import ValidationError
 
-from berth.reviews import HERE, KNOWN, TOKENS, Review, Reviewer, ReviewError, place
+from berth.reviewer import KNOWN, Reviewer
+from berth.reviews import HERE, TOKENS, Review, ReviewError, place
 
 KNOWN_USER = {"status": {"authenticated": True, "user": {"username": "ann", "groups": ["people"], "uid": "7"}}}
 ALLOWED = {"status": {"allowed": True}}

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.lab.build import HELM, ROOT, SOURCE, Program, kubernetes_version, tool
+from tests.lab.build import ROOT, SOURCE, Program, kubernetes_version
 
 CHARTS = ROOT / "charts"
 NAMES = ("extender", "model-service", "telemetry", "mesh")
@@ -26,8 +26,10 @@ class HelmError(Exception):
 
 @dataclass(frozen=True)
 class Helm:
-    """helm over charts whose dependencies lie beside them. folder: of these; home: where helm keeps what it likes."""
+    """helm over charts whose dependencies lie beside them. program: its binary; folder: of the charts; home: where helm
+    keeps what it likes."""
 
+    program: Path
     folder: Path
     home: Path
 
@@ -36,7 +38,7 @@ class Helm:
         environment = {**os.environ, "HELM_CACHE_HOME": str(self.home), "HELM_CONFIG_HOME": str(self.home)}
         environment |= {"HELM_DATA_HOME": str(self.home), "KUBECONFIG": str(kubeconfig or "/dev/null")}
         done = subprocess.run(
-            [str(tool(HELM)), *map(str, arguments)], cwd=self.folder, env=environment, capture_output=True, text=True
+            [str(self.program), *map(str, arguments)], cwd=self.folder, env=environment, capture_output=True, text=True
         )
         if done.returncode:
             raise HelmError(done.stdout + done.stderr)
@@ -48,11 +50,11 @@ class Helm:
         return [one for one in yaml.safe_load_all(text) if one]
 
 
-def ready(home: Path) -> Helm:
+def ready(home: Path, program: Path) -> Helm:
     """Over a copy of the charts below `home`, each with its dependencies packed into it."""
     copied = home / "charts"
     shutil.copytree(CHARTS, copied, ignore=shutil.ignore_patterns("__pycache__", "schema"))
-    helm = Helm(copied, home / "home")
+    helm = Helm(program, copied, home / "home")
     for chart in NAMES:
         helm("dependency", "update", chart)
     return helm

@@ -16,18 +16,17 @@ from pathlib import Path
 import trustme
 import yaml
 
-from tests.charts.crds import KSERVE, apply, unpacked
-from tests.lab.build import Program, built
+from tests.charts.crds import KSERVE
+from tests.charts.modules import program, unpacked
 from tests.lab.control_plane import ControlPlane
 from tests.lab.process import LabProcess
 
-RELAY = [sys.executable, "-m", "tests.charts.relay"]
-CONTROLLER = "./cmd/manager"
+RELAY = [sys.executable, "-m", "tests.relay"]
 
 
 def controller() -> Path:
     """Its binary; 6 minutes on 2 cores from empty caches. Raises BuildError."""
-    return built(Program("kserve", unpacked(KSERVE), package=CONTROLLER))
+    return program(KSERVE, "./cmd/manager", "kserve")
 
 
 def namespaces() -> list[str] | None:
@@ -51,9 +50,7 @@ def settings() -> dict[str, object]:
 
 @contextmanager
 def reconciling(cluster: ControlPlane, apart: list[str], folder: Path) -> Iterator[LabProcess]:
-    """The controller over a cluster, which gets KServe's definitions and configuration. apart: of `namespaces`."""
-    program = controller()
-    apply(cluster.api, KSERVE)
+    """The controller over a cluster that knows KServe's definitions. apart: of `namespaces`."""
     cluster.api.create("/api/v1/namespaces", {"metadata": {"name": "kserve"}})
     cluster.api.create("/api/v1/namespaces/kserve/configmaps", settings())
     certificates = folder / "k8s-webhook-server" / "serving-certs"
@@ -63,7 +60,7 @@ def reconciling(cluster: ControlPlane, apart: list[str], folder: Path) -> Iterat
     issued.cert_chain_pems[0].write_to_path(str(certificates / "tls.crt"))
     door, port = str(folder / "api"), str(cluster.port)
     flags = ["--metrics-addr=127.0.0.1:8080", "--health-probe-addr=127.0.0.1:8081"]
-    inside = [*apart, *RELAY, port, door, "--", str(program), *flags]
+    inside = [*apart, *RELAY, port, door, "--", str(controller()), *flags]
     environment = {"KUBECONFIG": str(cluster.kubeconfig), "TMPDIR": str(folder)}
     with (
         LabProcess([*RELAY, door, port], folder / "relay.log"),

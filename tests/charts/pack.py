@@ -7,12 +7,13 @@ import tempfile
 from pathlib import Path
 
 from tests.charts.helm import NAMES, ready
+from tests.lab.build import HELM, tool
 
 
 def main(folder: Path) -> None:
     """Write them, and say where."""
     with tempfile.TemporaryDirectory() as home:
-        helm = ready(Path(home))
+        helm = ready(Path(home), tool(HELM))
         for chart in NAMES:
             print(helm("package", chart, "--destination", folder.resolve()).strip())
 

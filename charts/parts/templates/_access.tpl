@@ -10,6 +10,19 @@
 {{- toYaml $access }}
 {{- end }}
 
+{{/* Prometheus must be let in by something, or all it is told is 401. Takes the root. */}}
+{{- define "parts.scrapeable" -}}
+{{- $values := .Values }}
+{{- $tls := $values.tls | default dict }}
+{{- if and $tls.enabled $tls.clientAuth }}
+{{- if not $values.metrics.clientSecret }}
+{{- fail "metrics.clientSecret must name the certificate that Prometheus shows, as tls.clientAuth is on" }}
+{{- end }}
+{{- else if not (or $values.access.tokenReview $values.access.tokenSecret.name (dig "access" "open_to" "" $values.settings)) }}
+{{- fail "metrics.serviceMonitor: Prometheus would not be let in; set access.tokenReview, access.tokenSecret or settings.access.open_to" }}
+{{- end }}
+{{- end }}
+
 {{/* The right to ask the API server who shows a token, and a role to bind readers to. Takes root and component. */}}
 {{- define "parts.reviews" -}}
 {{- $name := printf "%s-%s" .root.Release.Namespace (include "parts.name" .) }}
@@ -33,6 +46,6 @@ metadata:
   labels:
     {{- include "parts.labels" . | nindent 4 }}
 rules:
-  - nonResourceURLs: [/metrics, /v1/*]
+  - nonResourceURLs: [/metrics, /v1/*, /v2/*]
     verbs: [get]
 {{- end }}

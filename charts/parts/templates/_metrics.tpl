@@ -1,5 +1,6 @@
 {{/* A ServiceMonitor, where the Prometheus operator is. Takes (dict "root" $ "component" "extender" "scheme" "http"). */}}
 {{- define "parts.serviceMonitor" -}}
+{{- include "parts.scrapeable" .root }}
 apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
 metadata:

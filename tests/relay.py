@@ -1,4 +1,4 @@
-"""Bytes from one place to another: `python -m tests.charts.relay FROM TO [-- COMMAND...]`, a place being a port of
+"""Bytes from one place to another: `python -m tests.relay FROM TO [-- COMMAND...]`, a place being a port of
 loopback or a socket file.
 
 A socket file is seen from another network namespace, whose loopback is its own: with one relay on either side a server
