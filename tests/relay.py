@@ -3,7 +3,7 @@ loopback or a socket file.
 
 A socket file is seen from another network namespace, whose loopback is its own: with one relay on either side a server
 that listens on all addresses, as webhooks do, reaches the API server and is reached by nobody. With a command, loopback
-is brought up first, and the relay ends with the command.
+is brought up first, and relay and command end together, however the first of them does.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import os
 import socket
 import struct
 import sys
+
+from cli import leash
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 """Source: linux/sockios.h and linux/if.h."""
@@ -59,7 +62,8 @@ async def run(source: str, to: str, command: list[str]) -> int:
         await asyncio.start_unix_server(accept, source)
     if not command:
         await asyncio.Event().wait()
-    return await (await asyncio.create_subprocess_exec(*command)).wait()
+    held = [sys.executable, "-I", "-S", leash.__file__, str(os.getpid()), *command]
+    return await (await asyncio.create_subprocess_exec(*held)).wait()
 
 
 def bring_up(interface: str) -> None:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.calls import until
@@ -32,6 +33,9 @@ def kserve(
         pytest.skip("no user namespaces: KServe's controller listens on all addresses")
     with reconciling(cluster, apart, tmp_path_factory.mktemp("kserve")) as process:
         yield process
+        running = psutil.Process(process.pid).children(recursive=True)
+        assert running
+    assert not psutil.wait_procs(running, 5.0)[1]
 
 
 @pytest.fixture(scope="module")
