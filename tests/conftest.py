@@ -17,8 +17,8 @@ hypothesis.settings.load_profile("berth")
 
 TOGETHER = {"lab": "lab", "charts": "charts", "cli": "mesh", "extender": "mesh", "faults": "mesh", "benchmarks": "mesh"}
 """Rooms whose tests share what takes seconds to start, by its name: one worker runs all of them."""
-APART = ("tests/lab/test_faults.py", "tests/extender/test_memory.py")
-"""Modules there that bring a mesh of their own, to break it or to look at it for long: whoever is free takes them."""
+APART = ("tests/lab/test_faults.py",)
+"""Modules there that bring a mesh of their own, to break it: whoever is free starts a control plane for it."""
 
 
 class ByRoom(xdist.scheduler.LoadScopeScheduling):  # type: ignore[misc]

@@ -74,6 +74,7 @@ class Traffic:
 
 
 @pytest.mark.long
+@pytest.mark.timed
 def test_below_300_mb_and_flat(large: Replay) -> None:
     traffic = Traffic(large)
     traffic.send(600, snapshot_every=150)
@@ -84,6 +85,7 @@ def test_below_300_mb_and_flat(large: Replay) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timed
 @pytest.mark.timeout(3600)
 def test_grows_by_less_than_a_megabyte_in_100_000_decisions(large: Replay) -> None:
     """After the first 20,000. While a snapshot is taken in, the one before is there too, and until the next one memory
