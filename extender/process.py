@@ -8,7 +8,7 @@ import functools
 import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
 from berth.access import Gate
+from berth.ending import ended
 from berth.guarded import Guarded
 from berth.rotation import Certificates
 from berth.tls import Tls, load_tls
@@ -185,15 +186,6 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
-
-
-async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel these until they have ended: a cancellation that arrives together with what a task waits for is lost."""
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=0.5)
 
 
 async def keep_going(name: str, work: Work, defects: Counter) -> None:

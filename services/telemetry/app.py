@@ -17,6 +17,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from berth.access import Gate
+from berth.ending import ended
 from berth.guarded import Guarded
 from berth.simulator.errors import AlreadyBoundError, SimulatorError, UnknownNodeError, UnknownPodError
 from services.telemetry.bindings.routes import answers_of, bindings_router, following_of
@@ -74,9 +75,7 @@ def application(telemetry: Telemetry[S], settings: TelemetrySettings) -> FastAPI
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         running = [asyncio.create_task(one.run()) for one in (telemetry, following) if one is not None]
         yield
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running)
+        await ended(running)
         await telemetry.publisher.redis.aclose()
 
     app = FastAPI(title="Berth telemetry", lifespan=lifespan)

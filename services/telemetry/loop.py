@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
 from berth.cluster.snapshot import NodeSnapshot
+from berth.ending import ended
 from services.telemetry.errors import FencedOffError, StoreUnavailableError, TelemetryError
 from services.telemetry.metrics import TelemetryMetrics
 from services.telemetry.publish import Publisher
@@ -49,8 +50,7 @@ class Telemetry(Generic[S]):
         try:
             await self.keep_pace()
         finally:
-            follower.cancel()
-            await asyncio.wait([follower])
+            await ended([follower])
 
     async def follow(self, source: S) -> None:
         """The source keeps up with what it observes, whatever goes wrong meanwhile."""

@@ -8,6 +8,7 @@ import logging
 import pytest
 from prometheus_client import CollectorRegistry
 
+from berth.ending import ended
 from extender import process
 from extender.metrics import Metrics
 
@@ -32,5 +33,5 @@ async def test_a_defect_is_logged_and_counted_and_the_work_starts_again(
     assert starts == [0, 1]
     assert "background work 'sweeping' has ended" in caplog.text
     assert metrics.registry.get_sample_value("berth_defects_total", {"where": "sweeping"}) == 1.0
-    await process.ended([task])
+    await ended([task])
     assert task.cancelled()

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from extender.process import ended
+from berth.ending import ended
 from tests.calls import Replay
 
 pytestmark = pytest.mark.process

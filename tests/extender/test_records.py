@@ -11,8 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from berth.decisions.record import Decision
+from berth.ending import ended
 from extender.metrics import Metrics
-from extender.process import ended
 from extender.records import Recorder
 from extender.settings import ExtenderSettings, Records
 from extender.state import State

