@@ -90,8 +90,8 @@ def test_below_300_mb_and_flat(large: Replay) -> None:
 def test_grows_by_less_than_a_megabyte_in_100_000_decisions(large: Replay) -> None:
     """After the first 20,000. While a snapshot is taken in, the one before is there too, and until the next one memory
     rises with what is asked: so each sample is the least of the second after a snapshot. It stands at one of two levels
-    2 MB apart, more often at the higher one the busier the machine is: the lower quartiles of 20,000 decisions each are
-    compared, whose middles lie 80,000 apart. What is never given back raises both levels."""
+    2 MB apart, at the higher one in up to two thirds of the samples of a busy machine: the lower level of 20,000 decisions
+    each is compared, told by the lowest tenth, whose middles lie 80,000 apart. What is never given back raises both."""
     traffic = Traffic(large)
     traffic.send(20_000, snapshot_every=1000)
     sampled, highest = [], 0.0
@@ -99,7 +99,7 @@ def test_grows_by_less_than_a_megabyte_in_100_000_decisions(large: Replay) -> No
         traffic.send(1000, snapshot_every=1000)
         sampled.append(min(traffic.second()))
         highest = max(highest, traffic.megabytes())
-    first, last = (quantiles(part, n=4)[0] for part in (sampled[:20], sampled[-20:]))
+    first, last = (quantiles(part, n=10)[0] for part in (sampled[:20], sampled[-20:]))
     print(f"written, MB: first {first:.1f}, last {last:.1f}; resident at most {highest:.1f}")
     print(*(f"{megabytes:.1f}" for megabytes in sampled))
     assert highest < LIMIT_MB
