@@ -90,8 +90,9 @@ def test_below_300_mb_and_flat(large: Replay) -> None:
 def test_grows_by_less_than_a_megabyte_in_100_000_decisions(large: Replay) -> None:
     """After the first 20,000. While a snapshot is taken in, the one before is there too, and until the next one memory
     rises with what is asked: so each sample is the least of the second after a snapshot. It stands at one of two levels
-    2 MB apart, at the higher one in up to two thirds of the samples of a busy machine: the lower level of 20,000 decisions
-    each is compared, told by the lowest tenth, whose middles lie 80,000 apart. What is never given back raises both."""
+    2 MB apart, at the higher one in up to two thirds of the samples of a busy machine: the lower levels of 20,000
+    decisions each are compared, told by the lowest tenth, whose middles lie 80,000 apart. What is never given back
+    raises both."""
     traffic = Traffic(large)
     traffic.send(20_000, snapshot_every=1000)
     sampled, highest = [], 0.0
