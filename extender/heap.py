@@ -19,17 +19,10 @@ M_MMAP_THRESHOLD = -3
 """Source: malloc.h of glibc."""
 
 
-M_ARENA_MAX = -8
-"""From the same file. One heap for all threads: otherwise each thread of the pool, of which a busy moment starts one
-more, keeps a heap of its own with the highest mark of what it has ever held."""
-
-
-def keep_together() -> None:
-    """glibc's mallopt(3), before there are threads: one heap, and large blocks apart from it. Nothing where the C
-    library has none."""
+def keep_large_apart() -> None:
+    """glibc's mallopt(3). Nothing where the C library has none."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_ARENA_MAX, 1)
         mallopt(M_MMAP_THRESHOLD, LARGE)
 
 

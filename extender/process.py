@@ -28,7 +28,7 @@ from extender.door import PlacementDoor
 from extender.drain import DrainingServer
 from extender.front import Front
 from extender.health import keep_health
-from extender.heap import fill_small_arrays, keep_together, reserve
+from extender.heap import fill_small_arrays, keep_large_apart, reserve
 from extender.metrics import Metrics
 from extender.protocol import VerbProtocol
 from extender.records import Recorder
@@ -62,7 +62,6 @@ class Extender:
     be used."""
 
     def __init__(self, settings: ExtenderSettings, path: Path | None = None) -> None:
-        keep_together()
         self.settings, self.path = settings, path
         tls = load_tls(settings.server, SERVER)
         self.metrics = Metrics(CollectorRegistry())
@@ -101,6 +100,7 @@ class Extender:
             server.add_insecure_port(address)
         await server.start()
         self.watchdog.start()
+        keep_large_apart()
         fill_small_arrays()
         self.reserved = reserve(RESERVED_MIB)
         spare_the_collector()
