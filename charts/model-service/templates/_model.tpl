@@ -86,9 +86,7 @@ volumeMounts:
   {{- if .Values.tls.enabled }}
   - {name: tls, mountPath: /etc/berth/tls, readOnly: true}
   {{- end }}
-  {{- if .Values.access.tokenSecret.name }}
-  - {name: access, mountPath: /etc/berth/access, readOnly: true}
-  {{- end }}
+  {{- include "parts.secretMounts" . | nindent 2 }}
   {{- if and .Values.artifact.storageUri (eq .Values.mode "deployment") }}
   - {name: model, mountPath: /mnt/models, readOnly: true}
   {{- end }}
@@ -103,10 +101,7 @@ volumeMounts:
 - name: tls
   secret: {secretName: {{ include "model.tlsSecret" . }}, defaultMode: 0440}
 {{- end }}
-{{- if .Values.access.tokenSecret.name }}
-- name: access
-  secret: {secretName: {{ .Values.access.tokenSecret.name }}, defaultMode: 0440}
-{{- end }}
+{{- include "parts.secretVolumes" . | nindent 0 }}
 {{- if and .Values.artifact.storageUri (eq .Values.mode "deployment") }}
 - name: model
   emptyDir: {sizeLimit: 1Gi}

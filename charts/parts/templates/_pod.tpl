@@ -72,3 +72,25 @@ nothing where fromSecrets names another. Takes root, section, component, and the
   {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* Secrets that several charts mount, each below /etc/berth: what a Redis over TLS is checked by, and the readers' token.
+Each takes the root. */}}
+{{- define "parts.secretMounts" -}}
+{{- with (.Values.redisTls).secret }}
+- {name: redis, mountPath: /etc/berth/redis, readOnly: true}
+{{- end }}
+{{- with .Values.access.tokenSecret.name }}
+- {name: access, mountPath: /etc/berth/access, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "parts.secretVolumes" -}}
+{{- with (.Values.redisTls).secret }}
+- name: redis
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
+{{- with .Values.access.tokenSecret.name }}
+- name: access
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
+{{- end }}
