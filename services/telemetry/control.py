@@ -23,6 +23,9 @@ from services.telemetry.bodies import (
 from services.telemetry.loop import Telemetry
 from services.telemetry.replay import ReplaySource
 
+ASKED_S = 5.0
+"""How long a publication that was asked for tries again: one slow answer of the store is no refusal."""
+
 
 class NotBuiltError(Exception):
     """The replayed cluster is still being built."""
@@ -68,7 +71,7 @@ def replay_router(telemetry: Telemetry[ReplaySource]) -> APIRouter:
     async def publish(body: PublishBody | None = None) -> Published:
         built(telemetry)
         await telemetry.advance(body.steps if body else 0)
-        return Published(version=await telemetry.publish_once())
+        return Published(version=await telemetry.deliver(ASKED_S))
 
     @router.post("/pause")
     async def pause() -> Done:

@@ -99,12 +99,12 @@ class Telemetry(Generic[S]):
         """Whether another publishes."""
         return self.source is not None and self.source.fence() is None
 
-    async def deliver(self) -> int:
-        """Publishes; tries again for an interval while the store is away, each time with a fresh look at the
-        cluster. Returns the version, 0 while another publishes. Raises TelemetryError."""
+    async def deliver(self, patience_s: float = math.inf) -> int:
+        """Publishes; tries again for an interval, or for `patience_s` if that is less, while the store is away, each
+        time with a fresh look at the cluster. Returns the version, 0 while another publishes. Raises TelemetryError."""
         attempts = AsyncRetrying(
             retry=retry_if_exception_type(StoreUnavailableError),
-            stop=stop_after_delay(self.interval_s),
+            stop=stop_after_delay(min(self.interval_s, patience_s)),
             wait=wait_exponential_jitter(multiplier=0.1, max=LONGEST_WAIT_S, jitter=0.1),
             reraise=True,
         )

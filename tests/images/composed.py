@@ -54,8 +54,8 @@ class Composed:
         return all(map(self.healthy, self.containers())) and self.in_order()
 
     def in_order(self) -> bool:
-        """The extender says that nothing is missing."""
-        return not get_json(f"{self.url}/v1/state")["degraded"]
+        """Extender and telemetry say that nothing is missing."""
+        return not any(get_json(f"{one}/v1/state")["degraded"] for one in (self.url, self.telemetry))
 
     def containers(self, service: str | None = None) -> list[str]:
         """Ids, of a service or of all, those that have ended too."""
