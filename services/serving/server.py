@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
@@ -33,11 +33,10 @@ def run(model: TensorModel, settings: ModelServiceSettings) -> None:
     process: KServe has one application a process."""
     keep_large_blocks()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        busy = runner.run(serve(model, settings))
-    if busy:
-        log.warning("the model still computes; its call is given up")
+        if runner.run(serve(model, settings)):
+            log.warning("the model still computes; its call is given up")
         logging.shutdown()
-        os._exit(0)  # the interpreter would wait for the model's thread
+        os._exit(0)  # the interpreter would wait for threads, of the model and of gRPC, and for tasks that linger
 
 
 def loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -66,7 +65,7 @@ async def serve(model: TensorModel, settings: ModelServiceSettings) -> bool:
         await stopped(http_task)
         await drain(served, settings.drain_seconds)
         http.should_exit = True
-        await asyncio.gather(rpc.stop(settings.grace_seconds), http_task)
+        await closed([asyncio.ensure_future(rpc.stop(settings.grace_seconds)), http_task], settings.grace_seconds)
         if looking:
             looking.cancel()
     served.worker.close()
@@ -119,6 +118,15 @@ async def stopped(http_task: asyncio.Task[None]) -> None:
     waiting = asyncio.create_task(stop.wait())
     await asyncio.wait({waiting, http_task}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
+
+
+async def closed(ending: Sequence[asyncio.Future[None]], grace_s: float) -> None:
+    """Returns when both servers have closed, or a second after their calls had to."""
+    done, late = await asyncio.wait(ending, timeout=grace_s + 1.0)
+    for one in done:
+        one.result()
+    if late:
+        log.warning("%d of the two servers did not close in time", len(late))
 
 
 async def drain(served: ServedModel, seconds: float) -> None:
