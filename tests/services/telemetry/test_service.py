@@ -137,6 +137,18 @@ def test_a_pod_is_bound_once(telemetry: RunningTelemetry) -> None:
     telemetry.ask("/replay/release", {"uid": "once"})
 
 
+def test_a_store_that_was_started_anew_takes_the_next_snapshot() -> None:
+    """The connection from before is dead, and who asks is not told of it."""
+    port = free_port()
+    with RunningTelemetry(f"redis://127.0.0.1:{port}/0", free_port(), interval_s=600) as running:
+        with ValkeyServer(port=port):
+            running.wait_ready()
+        with ValkeyServer(port=port) as store:
+            status, answer = running.ask("/replay/publish", {})
+            assert status == 200
+            assert newest(store, 0).version == answer["version"] > 1
+
+
 def test_the_loop_survives_the_store(valkey: ValkeyServer) -> None:
     """Down at the start, back, lost with all data, back: versions rise and no restart is needed."""
     port = free_port()
