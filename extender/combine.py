@@ -47,10 +47,13 @@ def spread_out(totals: Floats, in_flight: Floats, cost: float) -> Floats:
 
     in_flight: float32 [nodes], pods placed but not yet seen by telemetry. The fewest in flight cost nothing.
     """
-    above = in_flight - in_flight.min() if in_flight.size else in_flight
-    if cost <= 0.0 or not above.any():
+    if cost <= 0.0 or not in_flight.size:
         return totals
-    spread: Floats = totals - np.float32(cost * float(totals.max() - totals.min())) * above
+    fewest, most = np.minimum.reduce(in_flight), np.maximum.reduce(in_flight)
+    if fewest == most:
+        return totals
+    one = np.float32(cost) * (np.maximum.reduce(totals) - np.minimum.reduce(totals))
+    spread: Floats = totals - one * (in_flight - fewest)
     return spread
 
 
@@ -61,9 +64,9 @@ def integers(totals: Floats, min_spread: float) -> Ints:
     decide. All 0 (neutral) where the totals differ by less than `min_spread`, or for a single node.
     """
     best = int(totals.argmax()) if totals.size else 0
-    low, high = (float(totals.min()), float(totals[best])) if totals.size else (0.0, 0.0)
+    low, high = (float(np.minimum.reduce(totals)), float(totals[best])) if totals.size else (0.0, 0.0)
     if not high - low >= max(min_spread, 1e-6):
         return np.zeros(totals.shape, dtype=np.int32)
-    scores: Ints = np.minimum((totals - low) / (high - low) * MAX_SCORE, MAX_SCORE - 1).astype(np.int32)
+    scores: Ints = np.minimum((totals - low) * (MAX_SCORE / (high - low)), MAX_SCORE - 1).astype(np.int32)
     scores[best] = MAX_SCORE
     return scores

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -12,30 +11,25 @@ from numpy.typing import NDArray
 from berth.cluster.pods import PodRequest
 from berth.decisions.reason import in_words
 from berth.decisions.record import Decision, ModelPart, ScoredNode
+from extender.board import Board
 from extender.combine import MAX_SCORE, combine, fill_missing, integers, spread_out
-from extender.headroom import headroom
 from extender.ladder import Step, step
 from extender.scoring import Finding
-from extender.settings import Scoring
 from extender.view import ClusterView
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
-NO_ROWS = np.empty(0, dtype=np.bool_)
-PART_OF = {"load-predictor": "headroom", "placement-scorer": "placement", "anomaly-detector": "health"}
 
-
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What was found for a pod's nodes. scores: int32 [nodes] in 0 to 10, also where the answer will be neutral
-    (shadow). unknown: how many nodes the snapshot does not have. neutral: why the scores must not be answered, or ''.
-    Arrays are in the order of `names`."""
+    (shadow). unknown: how many nodes the snapshot does not have. board: what the totals stand on, None where nothing
+    was decided. neutral: why the scores must not be answered, or ''. Arrays are in the order of `names`."""
 
     names: Sequence[str]
     rows: Ints
     unknown: int
-    parts: Mapping[str, Floats]
+    board: Board | None
     totals: Floats
     scores: Ints
     in_flight: Floats
@@ -49,7 +43,7 @@ def empty(names: Sequence[str], reason: str, findings: Sequence[Finding] = ()) -
     zeros = np.zeros(len(names), dtype=np.float32)
     none = np.zeros(len(names), dtype=np.int32)
     unknown = len(names) if reason == "no-known-node" else 0
-    return Verdict(names, none, unknown, {}, zeros, none, zeros, findings, Step.NEUTRAL, reason)
+    return Verdict(names, none, unknown, None, zeros, none, zeros, findings, Step.NEUTRAL, reason)
 
 
 def judge(
@@ -58,44 +52,37 @@ def judge(
     names: Sequence[str],
     findings: Sequence[Finding],
     weights: Mapping[str, float],
-    scoring: Scoring,
+    min_spread: float,
     spread: float,
     aged: bool,
 ) -> Verdict:
-    """Parts, totals and integers for these nodes. spread: cost of a pod in flight (0 switches it off)."""
+    """Totals and integers for these nodes. spread: cost of a pod in flight (0 switches it off)."""
     rows = view.snapshot.rows(names)
-    unknown = rows < 0 if int(rows.min(initial=0)) < 0 else NO_ROWS
+    unknown = rows < 0
     strangers = int(np.count_nonzero(unknown))
     if strangers == rows.size:
         return empty(names, "no-known-node", findings)
-    flight = view.flight.take(rows, axis=0)
-    parts, in_flight = parts_of(flight, pod, rows, findings, scoring.usage_of_request), flight[:, 4]
-    if strangers:
-        parts = {name: np.where(unknown, np.float32(np.nan), part) for name, part in parts.items()}
-        in_flight = np.where(unknown, np.float32(0.0), in_flight)
-    whole = not strangers and all(finding.scores is None or finding.scores.whole for finding in findings)
-    if not whole:
-        parts = {name: part for name, part in parts.items() if not np.isnan(part).all()}
-    totals = totals_of(parts, weights, in_flight, 0.0 if pod.gpus else spread, whole)
+    board, in_flight = view.boards.board(view, pod, findings, weights), view.in_flight.take(rows)
+    if board.totals is not None and not strangers:
+        totals: Floats | None = board.totals.take(rows)
+    else:
+        totals = with_gaps(board, rows, unknown, weights)
+        in_flight[unknown] = 0.0
     if totals is None:
         return empty(names, "no-models", findings)
+    totals = spread_out(totals, in_flight, 0.0 if pod.gpus else spread)
     if strangers:  # pods in flight there are not counted: it must not win because of that
         totals = np.where(unknown, np.median(totals[~unknown]), totals).astype(np.float32)
-    scores = integers(totals, scoring.min_spread)
+    scores = integers(totals, min_spread)
     taken = step([f.outcome for f in findings], aged)
-    return Verdict(names, rows, strangers, parts, totals, scores, in_flight, findings, taken, why_neutral(scores))
+    return Verdict(names, rows, strangers, board, totals, scores, in_flight, findings, taken, why_neutral(scores))
 
 
-def totals_of(
-    parts: Mapping[str, Floats], weights: Mapping[str, float], in_flight: Floats, spread: float, whole: bool
-) -> Floats | None:
-    """float32 [nodes]: the parts combined, less what the pods in flight cost; None where no part has weight. whole:
-    no value is missing."""
-    usable = {name: part for name, part in parts.items() if weights.get(name, 0.0) > 0.0}
-    if not usable:
-        return None
-    filled = usable if whole else {name: fill_missing(part) for name, part in usable.items()}
-    return spread_out(combine(filled, weights), in_flight, spread)
+def with_gaps(board: Board, rows: Ints, unknown: NDArray[np.bool_], weights: Mapping[str, float]) -> Floats | None:
+    """float32 [nodes]: totals where values are missing or nodes unknown; None where no part with weight is left."""
+    taken = {name: np.where(unknown, np.float32(np.nan), part.take(rows)) for name, part in board.parts.items()}
+    said = {name: part for name, part in taken.items() if weights.get(name, 0.0) > 0.0 and not np.isnan(part).all()}
+    return combine({name: fill_missing(part) for name, part in said.items()}, weights) if said else None
 
 
 def why_neutral(scores: Ints) -> str:
@@ -103,30 +90,6 @@ def why_neutral(scores: Ints) -> str:
     if scores.size < 2:
         return "single-node"
     return "" if scores.any() else "too-close"
-
-
-def parts_of(
-    flight: Floats, pod: PodRequest, rows: Ints, findings: Sequence[Finding], usage_of_request: float
-) -> dict[str, Floats]:
-    """What the models say of these rows: float32 [nodes]; row -1 gets what is said of some other. flight: their rows of
-    the view's."""
-    parts = {}
-    for finding in findings:
-        if finding.scores is None:
-            continue
-        if finding.scores.peak is not None:
-            part = headroom(finding.scores.peak.take(rows, axis=0), added_load(flight, pod, usage_of_request))
-        else:
-            part = finding.scores.values[:, 0].take(rows)
-        parts[PART_OF[finding.model]] = part
-    return parts
-
-
-def added_load(flight: Floats, pod: PodRequest, usage_of_request: float) -> Floats:
-    """float32 [nodes, 2]: share of CPU and memory that this pod and the pods in flight are expected to use."""
-    asked = np.array([pod.cpu * usage_of_request, pod.memory * usage_of_request], dtype=np.float32)
-    added: Floats = asked * flight[:, :2] + flight[:, 2:4]
-    return added
 
 
 def best(verdict: Verdict) -> str:
@@ -137,8 +100,7 @@ def best(verdict: Verdict) -> str:
     return verdict.names[position] if verdict.scores[position] == MAX_SCORE else ""
 
 
-@dataclass(frozen=True)
-class Circumstances:
+class Circumstances(msgspec.Struct, frozen=True):
     """What a record says beside the verdict."""
 
     verb: str
@@ -151,8 +113,7 @@ class Circumstances:
     removed: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class Outline:
+class Outline(msgspec.Struct, frozen=True):
     """What a record says of a verdict. It holds none of the verdict's lists and arrays, thousands of values each, so
     that records waiting to be made cost no memory."""
 
@@ -203,25 +164,26 @@ def model_part(finding: Finding) -> ModelPart:
 
 def top_nodes(verdict: Verdict, count: int) -> list[ScoredNode]:
     """The best nodes with their parts, best first."""
-    if not verdict.parts:
+    board, totals, scores = verdict.board, verdict.totals, verdict.scores
+    if board is None:
         return []
-    rank = verdict.scores + verdict.totals  # the scores keep the totals' order, and one node alone is first
-    best = np.argpartition(-rank, count)[:count] if rank.size > count else np.arange(rank.size)
-    order = best[np.argsort(-rank[best], kind="stable")]
-    parts = {name: part[order].tolist() for name, part in verdict.parts.items()}
-    columns = (verdict.totals, verdict.scores, verdict.rows, verdict.in_flight)
-    numbers = zip(*(column[order].tolist() for column in columns), strict=True)
-    return [
-        ScoredNode(
-            node=verdict.names[position],
-            total=round(total, 4),
-            score=score,
-            unknown=row < 0,
-            in_flight=int(in_flight),
-            **{name: shown(values[i]) for name, values in parts.items()},
-        )
-        for i, (position, (total, score, row, in_flight)) in enumerate(zip(order.tolist(), numbers, strict=True))
-    ]
+    best = totals.argpartition(-count)[-count:].tolist() if totals.size > count else range(totals.size)
+    winner = int(scores.argmax())  # of nodes with the same total one alone is first
+    order = sorted({*best, winner}, key=lambda at: (-scores.item(at), -totals.item(at), at))[:count]
+    return [scored_node(verdict, board, at) for at in order]
+
+
+def scored_node(verdict: Verdict, board: Board, at: int) -> ScoredNode:
+    """The node at a position."""
+    row = verdict.rows.item(at)
+    return ScoredNode(
+        node=verdict.names[at],
+        total=round(verdict.totals.item(at), 4),
+        score=verdict.scores.item(at),
+        unknown=row < 0,
+        in_flight=int(verdict.in_flight.item(at)),
+        **({name: shown(part) for name, part in board.at(row).items()} if row >= 0 else {}),
+    )
 
 
 def shown(value: float) -> float | None:

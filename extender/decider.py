@@ -7,7 +7,8 @@ import functools
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from berth.cluster.pods import PodRequest
 from extender.beside import Backlog, once_answered
@@ -144,7 +145,7 @@ class Decider:
         settings = self.state.settings
         spread = settings.inflight.spread if settings.inflight.enabled else 0.0
         weights = self.state.controls.weights
-        return verdict_of(view, pod, names, findings, weights, settings.scoring, spread, aged)
+        return verdict_of(view, pod, names, findings, weights, settings.scoring.min_spread, spread, aged)
 
     def account_later(self, pod: PodRequest, memo: Memo, removed: list[str]) -> None:
         """Account for a decision once there are several."""
@@ -167,11 +168,13 @@ class Decider:
         told = outline(verdict, self.state.settings.records.top)
         if told.unknown and around.snapshot_version:
             metrics.unknown_nodes.inc(told.unknown)
-        self.recorder.offer(functools.partial(record, pod, told, replace(around, removed=removed)))
+        self.recorder.offer(
+            functools.partial(record, pod, told, replace(around, removed=removed) if removed else around)
+        )
 
     def reserve(self, pod: PodRequest, verdict: Verdict, node: str) -> None:
         """A tentative placement, in `active` mode alone."""
-        if self.state.controls.mode == "active" and verdict.parts:
+        if self.state.controls.mode == "active" and verdict.board is not None:
             self.state.reserve(pod, node)
 
     def count(self, mode: str, reason: str) -> None:

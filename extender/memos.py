@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from extender.decide import Circumstances, Verdict
 from extender.view import ClusterView
@@ -17,8 +18,7 @@ NAMES = 200_000
 """Node names in all memos, 100 bytes each: 40 pods with all of 5,000 nodes. kube-scheduler has one pod in hand."""
 
 
-@dataclass(frozen=True)
-class Memo:
+class Memo(msgspec.Struct, frozen=True):
     """What was found for a pod, for prioritize to answer from, and what to say of it."""
 
     verdict: Verdict
@@ -27,8 +27,7 @@ class Memo:
     around: Circumstances
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """A memo, perhaps not there yet. names: of the nodes it is about; at: monotonic seconds."""
 
     memo: asyncio.Future[Memo]

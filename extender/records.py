@@ -25,8 +25,8 @@ log = logging.getLogger("extender.records")
 BATCH = 200
 OUTBOX = 100
 """Batches that wait for Redis."""
-GATHER_S = 0.2
-"""Records gathered for one write: a write each costs more than the record."""
+GATHER_S = 0.5
+"""Records gathered for one write: a write each, and a message to Redis each, cost more than the record."""
 TURN = 8
 """Records made at once, a tenth of a millisecond each."""
 PATIENCE_S = 0.5
@@ -49,11 +49,13 @@ class Recorder:
         self._log = open_log(settings.log)
 
     def offer(self, make: Callable[[], Decision]) -> None:
-        """Enter a record, or drop it when the queue is full."""
+        """Enter a record, or drop it when the queue is full. A queue half full waits for no more."""
         try:
             self.queue.put_nowait(make)
         except asyncio.QueueFull:
             self.metrics.records_dropped.labels("queue").inc()
+        if self.queue.qsize() * 2 >= self.queue.maxsize:
+            self.asked.set()
 
     async def run(self) -> None:
         """Write records until cancelled."""

@@ -7,8 +7,8 @@ import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +28,7 @@ Ints = NDArray[np.int32]
 PLACEMENT = "placement-scorer"
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What came of looking for one model's scores. outcome: where they came from, or why there are none."""
 
     model: str

@@ -121,7 +121,7 @@ class Verbs:
     def _removed(self, memo: Memo) -> dict[str, str]:
         """Nodes that filter leaves out, with the reason."""
         view, verdict = memo.view, memo.verdict
-        if view is None or view is not self.state.view or not verdict.parts or not self._guarding():
+        if view is None or view is not self.state.view or verdict.board is None or not self._guarding():
             return {}
         positions = guards.removed(verdict.rows, view.badness(), self.state.evidence, self.state.settings.filter)
         self.state.metrics.removed.inc(len(positions))

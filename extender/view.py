@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from berth.cluster.snapshot import NodeSnapshot
 from berth.features.capacity import GPU_SLOTS
+from extender.board import Boards
 from extender.headroom import peaks
 from extender.inflight import Change, Placement
 
@@ -43,9 +44,8 @@ class NodeScores:
         """Whether no value is missing."""
 
     def update(self, rows: Ints, values: Floats, clock: int) -> None:
-        """Enter newer values of some rows, asked at `clock`."""
-        if not self.values.flags.writeable:  # straight from a message
-            self.values = self.values.copy()
+        """Enter newer values of some rows, asked at `clock`. Who holds the array of before keeps it as it is."""
+        self.values = self.values.copy()
         self.values[rows] = values
         self.epochs[rows] = clock
         self.whole = not np.isnan(self.values).any()
@@ -60,8 +60,7 @@ class ClusterView:
     row_epoch: int32 [nodes], the clock at which a row of `matrix` changed last. placed: pods counted here, by uid.
     older: stand-ins of older snapshots with the nodes they are about.
     devices: GPU columns and shares that a counted pod has taken. per_unit: float32 [nodes, 2], the share of a node
-    that one core and one GiB are. flight: float32 [nodes, 5], per_unit, usage and in_flight side by side, so that a
-    decision takes a node's from one place.
+    that one core and one GiB are. flight: float32 [nodes, 4], per_unit and usage side by side. boards: of these scores.
     """
 
     snapshot: NodeSnapshot
@@ -78,12 +77,14 @@ class ClusterView:
     older: dict[Key, tuple[NodeScores, tuple[str, ...]]] = field(default_factory=dict)
     devices: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     placed: dict[str, Placement] = field(default_factory=dict)
+    boards: Boards = field(default_factory=Boards)
 
     def __post_init__(self) -> None:
         nodes = len(self.snapshot.nodes)
         self.matrix = self.snapshot.matrix.copy()
-        self.flight = np.zeros((nodes, 5), dtype=np.float32)
-        self.per_unit, self.usage, self.in_flight = self.flight[:, :2], self.flight[:, 2:4], self.flight[:, 4]
+        self.flight = np.zeros((nodes, 4), dtype=np.float32)
+        self.per_unit, self.usage = self.flight[:, :2], self.flight[:, 2:]
+        self.in_flight = np.zeros(nodes, dtype=np.float32)
         self.row_epoch = np.zeros(nodes, dtype=np.int32)
         allocatable = self.snapshot.take(("cpu_allocatable", "memory_allocatable"))
         self.per_unit[:] = np.reciprocal(np.maximum(allocatable, np.float32(0.001)))
@@ -190,6 +191,7 @@ class ClusterView:
         share = sign * self.usage_of_request
         self.usage[row, 0] += share * placement.cpu * float(self.per_unit[row, 0])
         self.usage[row, 1] += share * placement.memory * float(self.per_unit[row, 1])
+        self.boards.touch(row)
 
     def _request(self, row: int, placement: Placement, sign: float) -> None:
         share = placement.gpus * (placement.gpu_milli / 1000.0 if placement.gpu_milli else 1.0)

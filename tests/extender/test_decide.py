@@ -6,18 +6,19 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from berth.decisions.record import decode, encode
 from extender.decide import Circumstances, Verdict, best, empty, judge, outline, record
 from extender.inflight import Change
 from extender.ladder import Step
 from extender.scoring import Finding
-from extender.settings import Scoring
 from extender.view import ClusterView
 from tests.extender.samples import placement, pod, scores, view
 
 WEIGHTS = {"headroom": 0.3, "placement": 0.4, "health": 0.3}
 NAMES = [f"n{i}" for i in range(6)]
+MIN_SPREAD = 0.02
 
 
 def findings(of: ClusterView, **values: object) -> list[Finding]:
@@ -37,7 +38,13 @@ def findings(of: ClusterView, **values: object) -> list[Finding]:
 
 
 def verdict(of: ClusterView, names: list[str], found: list[Finding], **pod_is: Any) -> Verdict:
-    return judge(of, pod(**pod_is), names, found, WEIGHTS, Scoring(), 0.25, False)
+    return judge(of, pod(**pod_is), names, found, WEIGHTS, MIN_SPREAD, 0.25, False)
+
+
+def headroom(of: Verdict) -> NDArray[np.float32]:
+    """Of each node of the cluster."""
+    assert of.board is not None
+    return of.board.parts["headroom"]
 
 
 def test_a_verdict_keeps_the_order_of_the_names_that_came_in() -> None:
@@ -48,7 +55,8 @@ def test_a_verdict_keeps_the_order_of_the_names_that_came_in() -> None:
     assert one.scores.tolist() == other.scores.tolist()[::-1]
     assert one.step is Step.FRESH
     assert best(one) == "n5"
-    assert list(one.parts) == ["headroom", "placement", "health"]
+    assert one.board is not None
+    assert list(one.board.parts) == ["headroom", "placement", "health"]
 
 
 def test_an_unknown_node_gets_the_median_and_is_marked() -> None:
@@ -56,7 +64,8 @@ def test_an_unknown_node_gets_the_median_and_is_marked() -> None:
     found = findings(seen, load=np.full((6, 6), 0.2), value=[0, 0.1, 0.2, 0.6, 0.8, 1.0], health=np.ones(6))
     got = verdict(seen, [*NAMES, "new"], found)
     assert got.rows[-1] == -1
-    assert np.isnan(got.parts["placement"][-1])
+    told = outline(got, 7).top
+    assert [(one.node, one.placement) for one in told if one.unknown] == [("new", None)]
     assert got.totals[-1] == pytest.approx(np.median(got.totals[:-1]), abs=1e-6)
     assert 0 < got.scores[-1] < 10
 
@@ -90,26 +99,28 @@ def test_no_model_is_neutral_and_one_is_partial() -> None:
 def test_a_model_that_says_nan_everywhere_is_no_part() -> None:
     seen = view()
     found = findings(seen, load=np.full((6, 6), np.nan), value=np.linspace(0, 1, 6), health=np.full(6, np.nan))
-    assert list(verdict(seen, NAMES, found).parts) == ["placement"]
+    got = verdict(seen, NAMES, found)
+    assert got.totals.tolist() == pytest.approx(np.linspace(0, 1, 6))
+    assert [(one.placement, one.headroom, one.health) for one in outline(got, 1).top] == [(1.0, None, None)]
 
 
 def test_a_part_without_weight_does_not_count() -> None:
     seen = view()
     found = findings(seen, value=np.linspace(0, 1, 6))
-    got = judge(seen, pod(), NAMES, found, {"headroom": 1.0, "placement": 0.0, "health": 0.0}, Scoring(), 0.0, False)
+    got = judge(seen, pod(), NAMES, found, {"headroom": 1.0, "placement": 0.0, "health": 0.0}, MIN_SPREAD, 0.0, False)
     assert got.neutral == "no-models"
 
 
 def test_the_pod_itself_and_pods_in_flight_lower_headroom() -> None:
     seen = view()
     found = findings(seen, load=np.full((6, 6), 0.2))
-    small = verdict(seen, NAMES, found, cpu=1.0, memory=1.0).parts["headroom"]
-    large = verdict(seen, NAMES, found, cpu=8.0, memory=1.0).parts["headroom"]
+    small = headroom(verdict(seen, NAMES, found, cpu=1.0, memory=1.0))
+    large = headroom(verdict(seen, NAMES, found, cpu=8.0, memory=1.0))
     assert (small - large).tolist() == pytest.approx([7 * 0.5 / 16] * 6, abs=1e-6)
     seen.apply(Change(None, placement(node="n2", cpu=8.0)))
     after = verdict(seen, NAMES, found, cpu=1.0, memory=1.0)
-    assert after.parts["headroom"][2] < small[2]
-    assert np.array_equal(np.delete(after.parts["headroom"], 2), np.delete(small, 2))
+    assert headroom(after)[2] < small[2]
+    assert np.array_equal(np.delete(headroom(after), 2), np.delete(small, 2))
     assert after.in_flight.tolist() == [0, 0, 1, 0, 0, 0]
 
 

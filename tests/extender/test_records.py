@@ -58,3 +58,15 @@ async def test_what_is_delivered_stands_in_the_log_and_redis_had_its_turn(tmp_pa
     assert metrics.registry.get_sample_value("berth_records_dropped_total", {"sink": "redis"}) == 1.0  # none runs here
     await ended(work)
     recorder.close()
+
+
+async def test_half_a_queue_waits_for_no_more_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extender.records.GATHER_S", 60.0)
+    settings, metrics = ExtenderSettings(records=Records(queue=10, log="")), Metrics(CollectorRegistry())
+    recorder = Recorder(settings.records, State(settings, metrics).store, metrics)
+    work = [asyncio.create_task(recorder.run())]
+    for uid in "abcdef":
+        recorder.offer(decided(uid))
+    await asyncio.wait_for(recorder.queue.join(), 10.0)
+    assert len(recorder.recent.newest(10)) == 6
+    await ended(work)
