@@ -29,6 +29,8 @@ GATHER_S = 0.5
 """Records gathered for one write: a write each, and a message to Redis each, cost more than the record."""
 TURN = 8
 """Records made at once, a tenth of a millisecond each."""
+PAGE = 1000
+"""Records that Redis is asked for at once in a search, a megabyte."""
 PATIENCE_S = 0.5
 """Who asks for records waits so long for those on their way."""
 
@@ -149,25 +151,41 @@ class Recorder:
         if await self.store.attempt(append, 1.0) is None:
             self.metrics.records_dropped.labels("redis").inc(len(lines))
 
-    async def read(self, count: int) -> list[bytes]:
-        """The newest records of all replicas from Redis, newest first; [] where Redis does not answer."""
-
-        async def newest() -> list[bytes]:
-            entries = await self.store.client.xrevrange(DECISIONS_STREAM, count=count)
-            found = (entry[1] for entry in entries or () if entry[1])
-            return [d for d in (fields.get(b"d") for fields in found) if isinstance(d, bytes)]
-
-        return await self.store.attempt(newest, 1.0) or []
-
     async def find(self, pod: str) -> Decision | None:
         """The newest decision for a pod, by uid or name: this replica's, then any replica's from Redis."""
         await self.caught_up()
-        return self.recent.find(pod) or decision_for(pod, await self.read(self.settings.stream_length))
+        return self.recent.find(pod) or await self._search(pod)
+
+    async def _search(self, pod: str) -> Decision | None:
+        """Page by page from the newest: all of a long stream at once takes longer than Redis is waited for."""
+        last = b"+"
+        for _ in range(self.settings.stream_length // PAGE + 1):
+            page = await self._page(last, PAGE)
+            found = decision_for(pod, [line for _, line in page])
+            if found is not None or len(page) < PAGE:
+                return found
+            last = b"(" + page[-1][0]
+        return None
+
+    async def _page(self, last: bytes, count: int) -> list[tuple[bytes, bytes]]:
+        """Ids and records of the stream up to an id, newest first; [] where Redis does not answer."""
+
+        async def newest() -> list[tuple[bytes, bytes]]:
+            entries: Any = await self.store.client.xrevrange(DECISIONS_STREAM, max=last, count=count)
+            return [(entry[0], told(entry[1])) for entry in entries or ()]
+
+        return await self.store.attempt(newest, 1.0) or []
 
     def close(self) -> None:
         """Close the log."""
         if self._log is not None and self._log is not sys.stdout.buffer:
             self._log.close()
+
+
+def told(fields: Any) -> bytes:
+    """The record in a stream's entry, b'' where there is none: anybody may have written it."""
+    found = (fields or {}).get(b"d")
+    return found if isinstance(found, bytes) else b""
 
 
 def open_log(target: str) -> IO[bytes] | None:

