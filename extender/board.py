@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from berth.cluster.pods import PodRequest
-from extender.combine import combine
+from extender.combine import combine, shares
 from extender.headroom import headroom
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ class Boards:
         basis = Basis((pod.cpu * share, pod.memory * share), findings, [one.values for one in given], weights)
         key = (pod.cpu, pod.memory, *map(id, given))
         found = self.kept.get(key)
-        if found is not None and not found[2] and found[0].same(basis):
-            return found[1]
-        if found is not None and len(found[2]) <= FEW and found[0].same(basis):
+        if found is None or len(found[2]) > FEW or not found[0].same(basis):
+            board = worked_out(view, basis)
+        elif found[2]:
             board = kept_up(view, basis, found[1], found[2])
         else:
-            board = worked_out(view, basis)
+            return found[1]
         self.kept[key] = basis, board, set()
         if len(self.kept) > KEPT:
             self.kept.popitem(last=False)
@@ -94,9 +94,8 @@ class Boards:
 def worked_out(view: ClusterView, basis: Basis) -> Board:
     """A board from nothing."""
     parts = parts_of(view.flight, basis)
-    usable = {name: part for name, part in parts.items() if basis.weights.get(name, 0.0) > 0.0}
     whole = all(finding.scores is None or finding.scores.whole for finding in basis.findings)
-    return Board(parts, combine(usable, basis.weights) if usable and whole else None)
+    return Board(parts, combine(parts, basis.weights) if whole and shares(parts, basis.weights) else None)
 
 
 def parts_of(flight: Floats, basis: Basis) -> dict[str, Floats]:
@@ -131,9 +130,7 @@ def kept_up(view: ClusterView, basis: Basis, board: Board, rows: set[int]) -> Bo
 
 def retotalled(totals: Floats, parts: Mapping[str, Floats], weights: Mapping[str, float], rows: set[int]) -> Floats:
     """Totals with those of a few rows added up again."""
-    used = {name: weights[name] for name in parts if weights.get(name, 0.0) > 0.0}
-    whole = sum(used.values())
-    changed = totals.copy()
+    changed, used = totals.copy(), shares(parts, weights)
     for row in rows:
-        changed[row] = sum(weight / whole * parts[name].item(row) for name, weight in used.items())
+        changed[row] = sum(share * parts[name].item(row) for name, share in used.items())
     return changed

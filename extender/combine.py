@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,18 +28,23 @@ def fill_missing(part: Floats) -> Floats:
     return np.where(missing, middle, part)
 
 
+def shares(names: Iterable[str], weights: Mapping[str, float]) -> dict[str, float]:
+    """What each of these parts counts, 1 in all; without those that have no weight."""
+    used = {name: weights[name] for name in names if weights[name] > 0.0}
+    whole = sum(used.values())
+    return {name: weight / whole for name, weight in used.items()}
+
+
 def combine(parts: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats:
     """float32 [nodes] in [0, 1]: weighted mean over the parts that are there, the same weights for all nodes. Parts
     without missing values: `fill_missing` comes first.
 
     Raises ValueError when no part with a weight above 0 is there.
     """
-    used = {name: weights[name] for name in parts if weights[name] > 0.0}
-    whole = sum(used.values())
-    if whole <= 0.0:
+    used = shares(parts, weights)
+    if not used:
         raise ValueError("no part to combine")
-    shares = {name: np.float32(weight / whole) for name, weight in used.items()}
-    return functools.reduce(np.add, (parts[name] * share for name, share in shares.items()))
+    return functools.reduce(np.add, (parts[name] * np.float32(share) for name, share in used.items()))
 
 
 def spread_out(totals: Floats, in_flight: Floats, cost: float) -> Floats:

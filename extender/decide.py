@@ -12,7 +12,7 @@ from berth.cluster.pods import PodRequest
 from berth.decisions.reason import in_words
 from berth.decisions.record import Decision, ModelPart, ScoredNode
 from extender.board import Board
-from extender.combine import MAX_SCORE, combine, fill_missing, integers, spread_out
+from extender.combine import MAX_SCORE, combine, fill_missing, integers, shares, spread_out
 from extender.ladder import Step, step
 from extender.scoring import Finding
 from extender.view import ClusterView
@@ -81,8 +81,8 @@ def judge(
 def with_gaps(board: Board, rows: Ints, unknown: NDArray[np.bool_], weights: Mapping[str, float]) -> Floats | None:
     """float32 [nodes]: totals where values are missing or nodes unknown; None where no part with weight is left."""
     taken = {name: np.where(unknown, np.float32(np.nan), part.take(rows)) for name, part in board.parts.items()}
-    said = {name: part for name, part in taken.items() if weights.get(name, 0.0) > 0.0 and not np.isnan(part).all()}
-    return combine({name: fill_missing(part) for name, part in said.items()}, weights) if said else None
+    said = {name: fill_missing(part) for name, part in taken.items() if not np.isnan(part).all()}
+    return combine(said, weights) if shares(said, weights) else None
 
 
 def why_neutral(scores: Ints) -> str:

@@ -30,8 +30,8 @@ def test_killed_and_started_again_empty(stage: Stage, pods: int) -> None:
     stage.mesh.kill("valkey")
     try:
         run = run_twice_at_most(stage, "redis killed", pods)
-        until(lambda: stage.caller.get("/readyz")["degraded"] == ["redis does not answer"])  # and models do, again
-        assert stage.caller.get("/readyz")["status"] == "degraded"
+        alone = {"status": "degraded", "degraded": ["redis does not answer"]}
+        until(lambda: stage.caller.get("/readyz") == alone)  # a model that was late for a moment answers again
     finally:
         stage.mesh.start_process("valkey")
     until(lambda: ping(stage))
