@@ -10,7 +10,11 @@ from tests.calls import MODELS, variable
 
 NODES = 300
 """Enough for kube-scheduler's sampling; built in a few seconds."""
-PATIENT = {"MODELS__BUDGET_MS": "1000", **{variable(model, "TIMEOUT_MS"): "1000" for model in MODELS}}
+PATIENT = {
+    "MODELS__BUDGET_MS": "1000",
+    "REDIS__TIMEOUT_MS": "1000",
+    **{variable(model, "TIMEOUT_MS"): "1000" for model in MODELS},
+}
 """Settings of an extender. What is answered is asked with them, while other tests want the processor too; how fast, in
 the tests that run alone."""
 

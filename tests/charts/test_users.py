@@ -17,6 +17,7 @@ from tests.calls import Replay, pod, scores_of, until
 from tests.charts.helm import Helm, find
 from tests.lab.ports import free_port, listens
 from tests.lab.process import LabProcess
+from tests.mesh import PATIENT, variables
 
 pytestmark = pytest.mark.mesh
 SERVICE = "berth-redis:6379"
@@ -43,7 +44,7 @@ def urls(helm: Helm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
 @pytest.fixture(scope="module")
 def mesh(urls: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """Extender and telemetry, each as its own user."""
-    own = {"BERTH_EXTENDER__REDIS__URL": urls["extender"], "BERTH_TELEMETRY__REDIS_URL": urls["telemetry"]}
+    own = variables({**PATIENT, "REDIS__URL": urls["extender"]}) | {"BERTH_TELEMETRY__REDIS_URL": urls["telemetry"]}
     folder: Path = tmp_path_factory.mktemp("berth")
     with Mesh(auto_ports=True, data_dir=folder, nodes=50, redis_url=urls["operator"], environment=own) as mesh:
         running = Replay(mesh)

@@ -46,9 +46,11 @@ RUNS: list[Run] = []
 
 @dataclass(frozen=True)
 class Fault:
-    """How something breaks. heal: called when `sick` pods were bound after it. recovered: whether all is well again."""
+    """How something breaks. met: whether it has struck a call. heal: called when `sick` more pods were bound after
+    that. recovered: whether all is well again."""
 
     strike: Callable[[], object]
+    met: Callable[[], object] = lambda: True
     sick: int = 0
     heal: Callable[[], object] = bool
     recovered: Callable[[], object] = lambda: True
@@ -71,7 +73,8 @@ class Stream:
             binds.wait(third)
             fault.strike()
             struck = time.time()
-            binds.wait(third + fault.sick, 120.0)
+            until(fault.met, 30.0)  # the watch is behind: what it tells now may have been bound before
+            binds.wait(min(len(binds.seen) + fault.sick, 2 * third), 120.0)
             fault.heal()
             seen = binds.wait(2 * third, 120.0)
             during = self.failed()

@@ -14,10 +14,11 @@ MODES = ("pass", "slow by 2 s", "black hole", "answers 500", "garbage")
 
 
 class Tampering:
-    """A context manager. `mode` is one of MODES or of SLOW_S; it may change at any time, for calls that come after."""
+    """A context manager. `mode` is one of MODES or of SLOW_S; it may change at any time, for calls that come after.
+    `met`: whether a call has come in this one."""
 
     def __init__(self, upstream: int) -> None:
-        self.upstream, self.mode = upstream, "pass"
+        self.upstream, self.mode, self.met = upstream, "pass", False
         self.closing = threading.Event()
         outer = self
 
@@ -43,11 +44,12 @@ class Tampering:
 
     def turn(self, mode: str) -> None:
         """Into a mode."""
-        self.mode = mode
+        self.met, self.mode = False, mode
 
     def answer(self, path: str, body: bytes, kind: str) -> tuple[int, bytes]:
         """Status and body, in the mode of the moment."""
         mode = self.mode
+        self.met = self.met or mode != "pass"
         if mode == "answers 500":
             return 500, b"{}"
         if mode == "garbage":

@@ -159,7 +159,8 @@ def assert_ended(faulty: Replay, straight: Stream, case: str, number: signal.Sig
 
 @pytest.mark.parametrize(("mode", "pods"), lengths(MODES[1:], ["black hole", "answers 500"]), indirect=["pods"])
 def test_answers_are_spoiled(tampering: Tampering, spoiled: Stream, mode: str, pods: int) -> None:
-    fault = Fault(partial(tampering.turn, mode), int(SICK * pods), partial(tampering.turn, "pass"))
+    turn = partial(tampering.turn, mode)
+    fault = Fault(turn, lambda: tampering.met, int(SICK * pods), partial(tampering.turn, "pass"))
     assert_gone_and_back(spoiled.run(mode, pods, fault))
 
 
