@@ -20,12 +20,6 @@ SLICE_S = 0.001
 """Then answers have their turn."""
 
 
-def once_answered(call: Callable[..., object], *arguments: object) -> None:
-    """Call it when the answer that is being made has been sent, which is before the next turn of the event loop:
-    kube-scheduler waits for answers, not for accounts."""
-    asyncio.get_running_loop().call_soon(call, *arguments)
-
-
 class Backlog:
     """Calls made later, together and in order.
 
@@ -46,6 +40,11 @@ class Backlog:
         elif len(self.calls) == MANY:
             self._due.cancel()
             self._due = asyncio.get_running_loop().call_soon(self._slice)
+
+    def once_answered(self, call: Callable[[], object]) -> None:
+        """Make this call when the answer that is being made has been sent, which is before the next turn of the event
+        loop: kube-scheduler waits for answers, not for accounts."""
+        asyncio.get_running_loop().call_soon(self._make, call)
 
     def flush(self) -> None:
         """Make all of them now, and those that they add."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from berth.cluster.pods import PodRequest
-from extender.beside import Backlog, once_answered
+from extender.beside import Backlog
 from extender.decide import Circumstances, Verdict, empty, outline, record
 from extender.decide import judge as verdict_of
 from extender.memos import Memo
@@ -20,6 +20,7 @@ from extender.retreat import Outcome
 from extender.scoring import Finding
 from extender.state import State
 from extender.view import ClusterView
+from extender.wire import priorities
 
 log = logging.getLogger("extender.decider")
 
@@ -42,7 +43,7 @@ class Decider:
         if self.state.controls.mode == "shadow":
             self.backlog.add(begin)
         else:
-            once_answered(begin)
+            self.backlog.once_answered(begin)
         return found
 
     def hurry(self, found: asyncio.Future[Memo]) -> None:
@@ -122,9 +123,14 @@ class Decider:
         aged = view.snapshot.age_s(time.time() * 1000.0) > self.state.settings.snapshot.fresh_s
         verdict = self.judge(view, pod, names, findings, aged)
         took = {"total": (time.perf_counter() - started) * 1000.0, "find": (found - started) * 1000.0}
-        if verb == "filter" and len(names) == 1:  # prioritize will not be called
-            self.reserve(pod, verdict, names[0])
-        return Memo(verdict, view if findings else None, aged, self._circumstances(verb, view, took))
+        around = self._circumstances(verb, view, took)
+        answer = b""
+        if verb == "filter" and around.mode == "active":
+            if len(names) == 1:  # prioritize will not be called
+                self.reserve(pod, verdict, names[0])
+            else:
+                answer = priorities(names, verdict.scores.tolist())
+        return Memo(verdict, view if findings else None, aged, around, answer)
 
     def _circumstances(self, verb: str, view: ClusterView | None, took_ms: Mapping[str, float]) -> Circumstances:
         """What a record says beside the verdict."""
@@ -173,9 +179,9 @@ class Decider:
         )
 
     def reserve(self, pod: PodRequest, verdict: Verdict, node: str) -> None:
-        """A tentative placement, in `active` mode alone."""
+        """A tentative placement once the answer that is being made has been sent, in `active` mode alone."""
         if self.state.controls.mode == "active" and verdict.board is not None:
-            self.state.reserve(pod, node)
+            self.backlog.once_answered(functools.partial(self.state.reserve, pod, node))
 
     def count(self, mode: str, reason: str) -> None:
         """Count an answer."""

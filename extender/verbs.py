@@ -65,19 +65,22 @@ class Verbs:
         if found is None or not found.done():
             return None
         self.memos.take(pod.uid)
-        return self._answer(call, self._verdict(found.result(), pod, call.distinct))
+        memo = found.result()
+        verdict = self._verdict(memo, pod, call.distinct)
+        return self._answer(call, verdict, memo.answer if verdict is memo.verdict else b"")
 
     async def prioritize(self, call: Arguments) -> bytes:
         """HostPriorityList: each node once, 0 to 10."""
         verdict = await self.scores(call.pod, call.distinct)
         return no_priorities(call) if verdict is None else self._answer(call, verdict)
 
-    def _answer(self, call: Arguments, verdict: Verdict) -> bytes:
-        """The scores, and a tentative placement; neither where the mode has changed meanwhile."""
+    def _answer(self, call: Arguments, verdict: Verdict, ahead: bytes = b"") -> bytes:
+        """The scores, and a tentative placement as soon as they are sent; neither where the mode has changed meanwhile.
+        ahead: the answer, where it was made before."""
         if self.state.controls.mode != "active":
             return no_priorities(call)
         self.decider.reserve(call.pod, verdict, best(verdict))
-        return priorities(call.distinct, verdict.scores.tolist())
+        return ahead or priorities(call.distinct, verdict.scores.tolist())
 
     async def scores(self, pod: PodRequest, names: Sequence[str]) -> Verdict | None:
         """The verdict for these nodes, from filter's memo where there is one; None for a pod that is not scored."""

@@ -10,7 +10,7 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from extender.beside import GATHER_S, MANY, Backlog, once_answered
+from extender.beside import GATHER_S, MANY, Backlog
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def backlog() -> Backlog:
     return Backlog(Counter("berth_defects", "", ["where"], registry=CollectorRegistry()))
 
 
-async def test_an_account_comes_after_what_is_under_way() -> None:
+async def test_an_account_comes_after_what_is_under_way(backlog: Backlog) -> None:
     done: list[str] = []
-    once_answered(done.append, "account")
+    backlog.once_answered(functools.partial(done.append, "account"))
     done.append("answer")
     await asyncio.sleep(0)
     assert done == ["answer", "account"]

@@ -34,6 +34,16 @@ def test_one_fan_out_a_pod_and_prioritize_answers_from_the_memo(caller: Caller, 
     assert caller.decision(asked["metadata"]["uid"])["verb"] == "filter"
 
 
+def test_the_answer_that_was_made_ahead_is_what_the_record_says(caller: Caller, names: list[str]) -> None:
+    asked = new(cpu="2100m")
+    caller.filter(asked, names)
+    found = scores_of(caller.prioritize(asked, names))
+    assert list(found) == names
+    top = caller.decision(asked["metadata"]["uid"])["top"]
+    assert len(top) == 50
+    assert {node["node"]: node["score"] for node in top} == {node["node"]: found[node["node"]] for node in top}
+
+
 def test_prioritize_works_without_filter(caller: Caller, names: list[str]) -> None:
     asked = new(cpu="2700m")
     found = scores_of(caller.prioritize(asked, names))
