@@ -82,7 +82,6 @@ def settings_config(section: str) -> SettingsConfigDict:
         allow_inf_nan=False,
         env_prefix=f"BERTH_{section.upper()}__",
         env_nested_delimiter="__",
-        nested_model_default_partial_update=True,  # who sets a model's timeout keeps its target
     )
 
 

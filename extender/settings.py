@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from berth.access import Access
@@ -77,16 +77,23 @@ class ModelEndpoint(Group):
     enabled: bool = Field(True, description="false leaves the model out of every score")
 
 
+def at(target: str) -> BeforeValidator:
+    """Who sets a model's timeout keeps its target."""
+    return BeforeValidator(lambda given: {"target": target, **given} if isinstance(given, dict) else given)
+
+
 class Models(Group):
     """The three model services and how failures are met."""
 
-    load_predictor: ModelEndpoint = Field(
+    load_predictor: Annotated[ModelEndpoint, at("127.0.0.1:8091")] = Field(
         ModelEndpoint(target="127.0.0.1:8091"), description="forecasts of CPU and memory"
     )
-    placement_scorer: ModelEndpoint = Field(
+    placement_scorer: Annotated[ModelEndpoint, at("127.0.0.1:8092")] = Field(
         ModelEndpoint(target="127.0.0.1:8092"), description="value of this pod on that node"
     )
-    anomaly_detector: ModelEndpoint = Field(ModelEndpoint(target="127.0.0.1:8093"), description="health of nodes")
+    anomaly_detector: Annotated[ModelEndpoint, at("127.0.0.1:8093")] = Field(
+        ModelEndpoint(target="127.0.0.1:8093"), description="health of nodes"
+    )
     tls_ca: str = Field(
         "",
         description="PEM file: authorities of the models, which are then called over TLS; empty: plain gRPC",

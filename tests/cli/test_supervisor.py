@@ -115,6 +115,21 @@ def test_a_given_redis_needs_no_valkey(tmp_path: Path) -> None:
         assert "valkey" not in [process.name for process in made.processes]
 
 
+def test_a_redis_of_which_only_the_timeout_is_told_is_the_embedded_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "berth.yaml"
+    file.write_text("extender:\n  redis:\n    timeout_ms: 12\n")
+    assert "valkey" in [
+        process.name for process in plan(Wishes(data_dir=tmp_path, auto_ports=True, config=file)).processes
+    ]
+    monkeypatch.setenv("BERTH_EXTENDER__REDIS__TIMEOUT_MS", "900")
+    made = plan(Wishes(data_dir=tmp_path, auto_ports=True))
+    assert "valkey" in [process.name for process in made.processes]
+    monkeypatch.setenv("BERTH_EXTENDER__REDIS__URL", "redis://127.0.0.1:6379/0")  # told, though it is the default
+    assert "valkey" not in [process.name for process in plan(Wishes(data_dir=tmp_path, auto_ports=True)).processes]
+
+
 def test_a_taken_port_is_refused_with_advice(tmp_path: Path) -> None:
     import socket
 
