@@ -59,11 +59,18 @@ class Decider:
             log.exception(DEFECT)
             memo = self._after_defect(names, verb)
         if memo is not None:
-            self._found(pod, memo, found)
+            self._found(pod, self._answered_ahead(memo), found)
             return
         task = asyncio.create_task(self._find_out(pod, names, verb, found))
         self.recorder.coming.add(task)
         task.add_done_callback(self.recorder.coming.discard)
+
+    def _answered_ahead(self, memo: Memo) -> Memo:
+        """With prioritize's answer, where it will be asked for and nobody waits yet."""
+        names, around = memo.verdict.names, memo.around
+        if memo.view is None or len(names) < 2 or (around.verb, around.mode) != ("filter", "active"):
+            return memo
+        return replace(memo, answer=priorities(names, memo.verdict.scores.tolist()))
 
     async def _find_out(self, pod: PodRequest, names: Sequence[str], verb: str, found: asyncio.Future[Memo]) -> None:
         """Ask and decide. After a defect the decision is neutral."""
@@ -123,14 +130,9 @@ class Decider:
         aged = view.snapshot.age_s(time.time() * 1000.0) > self.state.settings.snapshot.fresh_s
         verdict = self.judge(view, pod, names, findings, aged)
         took = {"total": (time.perf_counter() - started) * 1000.0, "find": (found - started) * 1000.0}
-        around = self._circumstances(verb, view, took)
-        answer = b""
-        if verb == "filter" and around.mode == "active":
-            if len(names) == 1:  # prioritize will not be called
-                self.reserve(pod, verdict, names[0])
-            else:
-                answer = priorities(names, verdict.scores.tolist())
-        return Memo(verdict, view if findings else None, aged, around, answer)
+        if verb == "filter" and len(names) == 1:  # prioritize will not be called
+            self.reserve(pod, verdict, names[0])
+        return Memo(verdict, view if findings else None, aged, self._circumstances(verb, view, took))
 
     def _circumstances(self, verb: str, view: ClusterView | None, took_ms: Mapping[str, float]) -> Circumstances:
         """What a record says beside the verdict."""

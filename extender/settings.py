@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from berth.access import Access
@@ -77,23 +77,16 @@ class ModelEndpoint(Group):
     enabled: bool = Field(True, description="false leaves the model out of every score")
 
 
-def at(target: str) -> BeforeValidator:
-    """Who sets a model's timeout keeps its target."""
-    return BeforeValidator(lambda given: {"target": target, **given} if isinstance(given, dict) else given)
-
-
 class Models(Group):
     """The three model services and how failures are met."""
 
-    load_predictor: Annotated[ModelEndpoint, at("127.0.0.1:8091")] = Field(
+    load_predictor: ModelEndpoint = Field(
         ModelEndpoint(target="127.0.0.1:8091"), description="forecasts of CPU and memory"
     )
-    placement_scorer: Annotated[ModelEndpoint, at("127.0.0.1:8092")] = Field(
+    placement_scorer: ModelEndpoint = Field(
         ModelEndpoint(target="127.0.0.1:8092"), description="value of this pod on that node"
     )
-    anomaly_detector: Annotated[ModelEndpoint, at("127.0.0.1:8093")] = Field(
-        ModelEndpoint(target="127.0.0.1:8093"), description="health of nodes"
-    )
+    anomaly_detector: ModelEndpoint = Field(ModelEndpoint(target="127.0.0.1:8093"), description="health of nodes")
     tls_ca: str = Field(
         "",
         description="PEM file: authorities of the models, which are then called over TLS; empty: plain gRPC",
@@ -113,6 +106,16 @@ class Models(Group):
     breaker_failures: int = Field(5, ge=1, le=100, description="failures in a row that open a model's breaker")
     breaker_probe_s: float = Field(0.1, ge=0.05, le=60.0, description="first pause before an open breaker is probed, s")
     breaker_probe_max_s: float = Field(5.0, ge=0.1, le=600.0, description="longest pause between probes, s")
+
+    @model_validator(mode="before")
+    @classmethod
+    def keep_targets(cls, given: object) -> object:
+        """Who sets a model's timeout keeps its target."""
+        if not isinstance(given, dict):
+            return given
+        own = {name: field.default for name, field in cls.model_fields.items()}
+        models = [name for name in own if isinstance(own[name], ModelEndpoint) and isinstance(given.get(name), dict)]
+        return given | {name: {"target": own[name].target, **given[name]} for name in models}
 
     @model_validator(mode="after")
     def whole_tls(self) -> Self:

@@ -12,7 +12,7 @@ import pytest
 
 from cli.endpoint import get_json
 from cli.errors import MeshError, RefusedError
-from cli.processes import MODELS, Wishes, plan
+from cli.processes import MODELS, Plan, Wishes, plan
 from cli.supervisor import Mesh
 
 pytestmark = pytest.mark.process
@@ -103,6 +103,11 @@ def test_plan_wires_processes_together(tmp_path: Path) -> None:
     assert telemetry["BERTH_TELEMETRY__INTERVAL_S"] == "0.5"
 
 
+def names(made: Plan) -> list[str]:
+    """Of a plan's processes."""
+    return [process.name for process in made.processes]
+
+
 def test_a_given_redis_needs_no_valkey(tmp_path: Path) -> None:
     file = tmp_path / "berth.yaml"
     file.write_text("telemetry:\n  redis_url: redis://127.0.0.1:7/3\n")
@@ -112,7 +117,7 @@ def test_a_given_redis_needs_no_valkey(tmp_path: Path) -> None:
     ):
         made = plan(wishes)
         assert made.redis_url == "redis://127.0.0.1:7/3"
-        assert "valkey" not in [process.name for process in made.processes]
+        assert "valkey" not in names(made)
 
 
 def test_a_redis_of_which_only_the_timeout_is_told_is_the_embedded_one(
@@ -120,14 +125,11 @@ def test_a_redis_of_which_only_the_timeout_is_told_is_the_embedded_one(
 ) -> None:
     file = tmp_path / "berth.yaml"
     file.write_text("extender:\n  redis:\n    timeout_ms: 12\n")
-    assert "valkey" in [
-        process.name for process in plan(Wishes(data_dir=tmp_path, auto_ports=True, config=file)).processes
-    ]
+    assert "valkey" in names(plan(Wishes(data_dir=tmp_path, auto_ports=True, config=file)))
     monkeypatch.setenv("BERTH_EXTENDER__REDIS__TIMEOUT_MS", "900")
-    made = plan(Wishes(data_dir=tmp_path, auto_ports=True))
-    assert "valkey" in [process.name for process in made.processes]
+    assert "valkey" in names(plan(Wishes(data_dir=tmp_path, auto_ports=True)))
     monkeypatch.setenv("BERTH_EXTENDER__REDIS__URL", "redis://127.0.0.1:6379/0")  # told, though it is the default
-    assert "valkey" not in [process.name for process in plan(Wishes(data_dir=tmp_path, auto_ports=True)).processes]
+    assert "valkey" not in names(plan(Wishes(data_dir=tmp_path, auto_ports=True)))
 
 
 def test_a_taken_port_is_refused_with_advice(tmp_path: Path) -> None:

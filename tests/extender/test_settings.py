@@ -69,6 +69,8 @@ def test_every_problem_is_named_not_the_first_alone(write: Write, monkeypatch: p
         ("extender: {server: {port: 70000}}", "extender.server.port"),
         ("extender: {models: {load_predictor: {timeout_ms: 0}}}", "extender.models.load_predictor.timeout_ms"),
         ("extender: {models: {load_predictor: {target: ''}}}", "extender.models.load_predictor.target"),
+        ("extender: {models: {tls_ca: {target: ''}}}", "extender.models.tls_ca"),
+        ("extender: {models: {load_predictor: [1]}}", "extender.models.load_predictor"),
         ("extender: {scoring: {weights: {headroom: 0, placement: 0, health: 0}}}", "extender.scoring.weights"),
         ("extender: {scoring: {weights: {headroom: -1}}}", "extender.scoring.weights.headroom"),
         ("extender: {filter: {max_share: 0.9}}", "extender.filter.max_share"),

@@ -41,6 +41,13 @@ async def test_filter_s_decision_is_kept_for_prioritize_and_recorded_once(verbs:
     assert verbs.decider.recorder.queue.get_nowait()().verb == "filter"
 
 
+async def test_without_scores_other_nodes_than_filter_s_are_answered_by_their_own_names(verbs: Verbs) -> None:
+    verbs.filter_at_once(asked())
+    await asyncio.sleep(0)
+    answered = verbs.prioritize_at_once(decode(arguments(pod("a"), ["n4", "n5", "n6"])))
+    assert [one["Host"] for one in json.loads(answered or b"")] == ["n4", "n5", "n6"]
+
+
 async def test_a_defect_beside_an_answer_is_a_neutral_decision_logged_counted_once_and_recorded(
     verbs: Verbs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
