@@ -15,6 +15,7 @@ from berth.settings import InvalidSettings
 from services.serving.addresses import check_free
 from services.serving.artifact import verify, verify_version
 from services.serving.errors import StartError
+from services.serving.frames import without_frames
 from services.serving.settings import ModelServiceSettings
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def serve(model: TensorModel, settings: ModelServiceSettings) -> None:
     """Hands over to KServe, which parses sys.argv when it is imported and would take --config for its own
     --configure_logging."""
     del sys.argv[1:]
-    with uncollected():
+    with uncollected(), without_frames():
         from services.serving.server import run
 
     run(model, settings)
