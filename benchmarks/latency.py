@@ -90,7 +90,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def plan_of(options: argparse.Namespace) -> Plan:
     """What the command line asks for."""
     if options.short:
-        return Plan((1000,), (20.0,), options.cases, calls=60, seconds=2.5, every_s=1.0, lead_s=0.8)
+        return Plan((1000,), (20.0,), options.cases, calls=60, seconds=1.5, every_s=1.0, lead_s=0.8)
     return Plan(options.nodes, options.rates, options.cases, options.calls, options.seconds, options.every)
 
 

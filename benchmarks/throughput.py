@@ -31,7 +31,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import machine, rival
-from benchmarks.chart import draw
 from benchmarks.latency import progress, whole_numbers
 from benchmarks.rounds import ONE_CORE, Plan, Row, measure
 from benchmarks.summary import table
@@ -55,6 +54,8 @@ def main(argv: list[str] | None = None) -> int:
             write(options.json, described, rows)
     print(table([asdict(row) for row in rows]))
     if options.plot:
+        from benchmarks.chart import draw  # a second of matplotlib, for a picture alone
+
         draw([asdict(row) for row in rows], options.plot)
     return 0
 

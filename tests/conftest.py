@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import hypothesis
 import pytest
 import xdist.scheduler
-
-from cli.supervisor import Mesh
-from tests.mesh import running_mesh
 
 hypothesis.settings.register_profile("berth", deadline=None)  # a busy machine is no counterexample
 hypothesis.settings.load_profile("berth")
@@ -32,10 +26,3 @@ class ByRoom(xdist.scheduler.LoadScopeScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByRoom:
     """pytest-xdist's hook: what `--dist` names is not asked."""
     return ByRoom(config, log)
-
-
-@pytest.fixture(scope="session")
-def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
-    """The running mesh, started once and shared: leave it healthy, in `active` mode and without disturbances."""
-    folder: Path = tmp_path_factory.mktemp("mesh")
-    yield from running_mesh(folder)

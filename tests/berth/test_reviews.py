@@ -56,7 +56,7 @@ def serving(folder: Path, answers: Callable[[str], tuple[int, bytes]]) -> Iterat
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     authority.cert_pem.write_to_path(str(folder / "ca.crt"))
     (folder / "token").write_text("own\n", "utf-8")

@@ -45,25 +45,25 @@ def pytest_collection_finish(session: pytest.Session) -> None:
                     make()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Over charts that are ready for it."""
     return ready(tmp_path_factory.mktemp("helm"), tool(HELM))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def helm_4(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """helm 4 over the same charts."""
     return ready(tmp_path_factory.mktemp("helm-4"), modules.helm_4())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def netpolicy() -> Path:
     """np-guard's analyzer of NetworkPolicies."""
     return tool(NETPOLICY)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane that checks rights and knows what cert-manager and the Prometheus operator define."""
     with ControlPlane(binary(), tmp_path_factory.mktemp("charts-plane"), authorization="RBAC") as plane:
@@ -72,13 +72,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         yield plane
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def inference_services(cluster: ControlPlane) -> None:
     """KServe's definitions, for those who need them."""
     apply(cluster.api, KSERVE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nearby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """Berth over a few recorded nodes."""
     with berth(tmp_path_factory.mktemp("berth"), 20) as replay:

@@ -14,6 +14,8 @@ from tests.extender.replica import Replica, replica
 from tests.lab.control_plane import ControlPlane
 from tests.lab.credentials import private
 
+pytestmark = pytest.mark.long
+
 NAMESPACE = "berth-reviews"
 GROUP = "rbac.authorization.k8s.io"
 BINDINGS = f"/apis/{GROUP}/v1/clusterrolebindings"

@@ -19,7 +19,7 @@ from tests.lab.ports import free_port, listens
 from tests.lab.process import LabProcess
 from tests.mesh import PATIENT, variables
 
-pytestmark = pytest.mark.mesh
+pytestmark = [pytest.mark.mesh, pytest.mark.long]
 SERVICE = "berth-redis:6379"
 USERS = ("extender", "telemetry", "operator")
 

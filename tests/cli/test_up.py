@@ -62,6 +62,7 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.mesh
+@pytest.mark.long
 def test_ctrl_c_ends_all_in_time(tmp_path: Path) -> None:
     with up(tmp_path) as (process, found):
         assert len(pids(found)) == 6
@@ -77,6 +78,7 @@ def test_ctrl_c_ends_all_in_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.mesh
+@pytest.mark.long
 def test_without_restart_the_first_that_ends_ends_all(tmp_path: Path) -> None:
     with up(tmp_path, "--no-restart") as (process, found):
         psutil.Process(found["placement-scorer"]["pid"]).kill()

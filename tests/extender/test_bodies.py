@@ -56,6 +56,7 @@ def send_large(port: int, path: str, size: int, chunked: bool) -> int:
         return int(line.recv(4096).split()[1])
 
 
+@pytest.mark.long
 def test_fifty_megabytes_are_read_and_given_free_again(
     replay: Replay, caller: Caller, memory: Callable[[], float]
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from threading import Event, Thread
 
 import grpc
@@ -16,16 +15,16 @@ from tests.extender.certificates import Certificates
 from tests.extender.replica import Replica, replica
 from tests.services.serving.running import Service, running
 
-pytestmark = pytest.mark.mesh
+pytestmark = [pytest.mark.mesh, pytest.mark.long]
 
 SERVER = {"tls_cert": "server", "tls_key": "server-key", "tls_client_ca": "ca"}
 CALLER = {"TLS_CA": "ca", "TLS_CERT": "client", "TLS_KEY": "client-key"}
 
 
-@pytest.fixture
-def certificates(tmp_path: Path) -> Certificates:
-    """Those of two authorities, and `shown`: the files in use, ours at first."""
-    made = Certificates(tmp_path).make()
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Those of two authorities, and `shown`: the files in use, ours until the last test renews them."""
+    made = Certificates(tmp_path_factory.mktemp("certificates")).make()
     show(made, "ours")
     return made
 
@@ -38,7 +37,7 @@ def show(certificates: Certificates, authority: str) -> None:
         os.replace(fresh, certificates.of("shown", what))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def models(certificates: Certificates) -> Iterator[dict[str, Service]]:
     """The three, behind TLS."""
     files = {field: certificates.of("shown", what) for field, what in SERVER.items()}
@@ -59,6 +58,37 @@ def settings(certificates: Certificates, models: dict[str, Service], shown: str 
 def fallbacks(running: Replica) -> dict[str, float]:
     """Decisions by step of the ladder."""
     return {step: count for (step,), count in running.caller.metrics("berth_fallback_total").items()}
+
+
+def test_a_stranger_s_certificate_and_plain_grpc_are_refused(
+    certificates: Certificates, models: dict[str, Service]
+) -> None:
+    port = models["placement-scorer"].grpc_port
+    for credentials in (
+        certificates.credentials("ours", "theirs"),
+        certificates.credentials("ours", ""),
+        certificates.credentials("theirs", "ours"),
+        None,
+    ):
+        with channel(port, credentials) as made, pytest.raises(grpc.FutureTimeoutError):
+            grpc.channel_ready_future(made).result(timeout=1.0)
+    with channel(port, certificates.credentials("ours", "ours")) as made:
+        grpc.channel_ready_future(made).result(timeout=5.0)
+
+
+def channel(port: int, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+    """To a model."""
+    address = f"127.0.0.1:{port}"
+    return grpc.secure_channel(address, credentials) if credentials else grpc.insecure_channel(address)
+
+
+def test_an_extender_that_does_not_trust_the_models_answers_neutrally(
+    replay: Replay, certificates: Certificates, models: dict[str, Service]
+) -> None:
+    with replica(replay.mesh, settings(certificates, models, "theirs"), degraded=True) as extender:
+        answer = extender.caller.filter(pod("untrusted"), replay.names[:10])
+        assert answer.json["NodeNames"] == replay.names[:10]
+        assert extender.caller.get("/readyz")["status"] != "ok"
 
 
 def test_calls_go_on_over_mutual_tls_while_certificates_are_renewed(
@@ -105,34 +135,3 @@ def renewed(service: Service) -> bool:
 def ready(extender: Replica) -> bool:
     """Whether nothing is missing."""
     return bool(extender.caller.get("/readyz")["status"] == "ok")
-
-
-def test_a_stranger_s_certificate_and_plain_grpc_are_refused(
-    certificates: Certificates, models: dict[str, Service]
-) -> None:
-    port = models["placement-scorer"].grpc_port
-    for credentials in (
-        certificates.credentials("ours", "theirs"),
-        certificates.credentials("ours", ""),
-        certificates.credentials("theirs", "ours"),
-        None,
-    ):
-        with channel(port, credentials) as made, pytest.raises(grpc.FutureTimeoutError):
-            grpc.channel_ready_future(made).result(timeout=1.0)
-    with channel(port, certificates.credentials("ours", "ours")) as made:
-        grpc.channel_ready_future(made).result(timeout=5.0)
-
-
-def channel(port: int, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
-    """To a model."""
-    address = f"127.0.0.1:{port}"
-    return grpc.secure_channel(address, credentials) if credentials else grpc.insecure_channel(address)
-
-
-def test_an_extender_that_does_not_trust_the_models_answers_neutrally(
-    replay: Replay, certificates: Certificates, models: dict[str, Service]
-) -> None:
-    with replica(replay.mesh, settings(certificates, models, "theirs"), degraded=True) as extender:
-        answer = extender.caller.filter(pod("untrusted"), replay.names[:10])
-        assert answer.json["NodeNames"] == replay.names[:10]
-        assert extender.caller.get("/readyz")["status"] != "ok"

@@ -77,7 +77,7 @@ def test_snapshots_and_scores_come_over_mutual_tls(replay: Replay, door: str, tm
         assert max(scores_of(running.caller.prioritize(pod("over-tls"), replay.names[:30])).values()) == 10
 
 
-@pytest.mark.parametrize("untrusted", ["other.crt", "nothing shown"])
+@pytest.mark.parametrize("untrusted", ["other.crt", pytest.param("nothing shown", marks=pytest.mark.long)])
 def test_without_trust_nothing_is_read_and_pods_are_answered_neutrally(
     replay: Replay, door: str, tmp_path: Path, untrusted: str
 ) -> None:

@@ -20,6 +20,11 @@ TAMPERED = (
     "delay-40", "delay-200", "garbage", "empty", "nan", "infinity", "out-of-range", "wrong-shape", "another-version",
     "another-digest",
 )  # fmt: skip
+GONE = [
+    *(pytest.param((m,), id=m, marks=() if m == "placement-scorer" else pytest.mark.long) for m in MODELS),
+    pytest.param(ALL, id="all"),
+]
+"""Models that are killed or stopped; the short form takes one of them, and all."""
 HARMLESS = ("delay-40", "another-version")
 """What need not cost a step: an answer in time, and a rolling upgrade to a model that takes the same columns."""
 
@@ -125,7 +130,7 @@ def bring_back(stage: Stage, models: tuple[str, ...]) -> None:
         until(lambda model=model: is_ready(stage, model), 60.0)
 
 
-@pytest.mark.parametrize("models", [(m,) for m in MODELS] + [ALL], ids=[*MODELS, "all"])
+@pytest.mark.parametrize("models", GONE)
 def test_stopped(stage: Stage, direct: Caller, models: tuple[str, ...], pods: int) -> None:
     for _ in range(2):
         for model in models:
@@ -142,7 +147,7 @@ def test_stopped(stage: Stage, direct: Caller, models: tuple[str, ...], pods: in
     assert set(run.steps) & {"older-scores", "partial"}
 
 
-@pytest.mark.parametrize("models", [(m,) for m in MODELS] + [ALL], ids=[*MODELS, "all"])
+@pytest.mark.parametrize("models", GONE)
 def test_killed(stage: Stage, direct: Caller, models: tuple[str, ...], pods: int) -> None:
     for _ in range(2):
         for model in models:

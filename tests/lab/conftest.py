@@ -11,7 +11,7 @@ import pytest
 from tests.calls import Replay
 from tests.lab.berth import berth, populate
 from tests.lab.build import binary
-from tests.lab.control_plane import AS_RELEASED, FEW_COLLECTIONS, ControlPlane
+from tests.lab.control_plane import AS_RELEASED, FEW_COLLECTIONS, OF_VOLUMES_AND_CLAIMS, ControlPlane
 from tests.lab.live import CORES, GIB, MEMORY, NAMES
 from tests.lab.objects import LAB, RECORDED, node
 from tests.lab.stream import RUNS, table
@@ -46,13 +46,13 @@ def modules(items: list[pytest.Item]) -> list[str]:
     return [*current, *sorted(older)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def program() -> Path:
     """The lab's binary."""
     return binary()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def control_plane(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Started once."""
     environment = AS_RELEASED if os.environ.get("BERTH_RESULTS") else FEW_COLLECTIONS
@@ -60,7 +60,7 @@ def control_plane(program: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recorded(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replay]:
     """Berth over NODES recorded nodes, which the API server has too, with what runs on them. Leave it healthy, in
     `active` mode and without disturbances."""
@@ -83,10 +83,11 @@ def plane(control_plane: ControlPlane) -> Iterator[ControlPlane]:
     control_plane.delete_pods(f"{LAB}!={RECORDED}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def second_plane(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """Started once, for tests that bring nodes of their own."""
-    with ControlPlane(program, tmp_path_factory.mktemp("second-plane")) as running:
+    """Started once, for tests that bring nodes of their own; with few controllers, as all of them follow every pod."""
+    folder = tmp_path_factory.mktemp("second-plane")
+    with ControlPlane(program, folder, controllers=OF_VOLUMES_AND_CLAIMS) as running:
         yield running
 
 

@@ -22,6 +22,8 @@ from tests.lab.process import LabError, LabProcess
 
 CONTROLLERS = "*,-node-lifecycle-controller,-taint-eviction-controller,-node-ipam-controller,-node-route-controller"
 """No kubelet beats here: a node would be marked not ready after 40 s."""
+OF_VOLUMES_AND_CLAIMS = "persistentvolume-binder-controller,resourceclaim-controller"
+"""All that scheduling itself waits for."""
 FEW_COLLECTIONS = {"GOGC": "400"}
 """Go collects when the heap has grown fivefold, not twofold, which takes a quarter off the API server's processor
 time. For tests: what is measured or used by people runs as Kubernetes is released."""
@@ -29,7 +31,8 @@ AS_RELEASED: Mapping[str, str] = {}
 
 
 class ControlPlane:
-    """A context manager. `api` talks to it, `kubeconfig` lets others do so. environment: added to its processes'."""
+    """A context manager. `api` talks to it, `kubeconfig` lets others do so. environment: added to its processes'.
+    controllers: those that run."""
 
     def __init__(
         self,
@@ -38,9 +41,10 @@ class ControlPlane:
         *,
         authorization: str = "AlwaysAllow",
         environment: Mapping[str, str] = FEW_COLLECTIONS,
+        controllers: str = CONTROLLERS,
     ) -> None:
         self.program, self.folder, self.authorization = program, folder, authorization
-        self.environment = environment
+        self.environment, self.controllers = environment, controllers
         self.credentials = Credentials.make(folder / "credentials")
         self.etcd_port, self.peer_port, self.port, self.manager_port = free_ports(4)
         self.kubeconfig = self.credentials.kubeconfig(self.port)
@@ -151,8 +155,9 @@ class ControlPlane:
             "authorization-kubeconfig": str(self.kubeconfig),
             "bind-address": "127.0.0.1",
             "secure-port": str(self.manager_port),
-            "cert-dir": str(self.folder / "controllers"),
-            "controllers": CONTROLLERS,
+            "tls-cert-file": str(self.credentials.authority),
+            "tls-private-key-file": str(self.credentials.authority_key),
+            "controllers": self.controllers,
             "leader-elect": "false",
             "kube-api-qps": "500",
             "kube-api-burst": "1000",

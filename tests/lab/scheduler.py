@@ -83,14 +83,15 @@ class Scheduler:
             "config": str(path),
             "bind-address": "127.0.0.1",
             "secure-port": str(self.port),
-            "cert-dir": str(folder),
+            "tls-cert-file": str(plane.credentials.authority),  # its own keys would take half of its start
+            "tls-private-key-file": str(plane.credentials.authority_key),
             "authorization-always-allow-paths": "/metrics,/healthz,/readyz",
             "authentication-kubeconfig": str(kubeconfig),
             "authorization-kubeconfig": str(kubeconfig),
             "vmodule": "schedule_one=5",  # prioritize's failures are told at this level alone
             **({"feature-gates": gates} if gates else {}),
         }
-        self.token = plane.credentials.token
+        self.token, self.authority = plane.credentials.token, plane.credentials.authority
         # A program of the caller's is nothing but a kube-scheduler.
         command = [str(program)] if program else [str(plane.program), "kube-scheduler"]
         self.process = plane.process([*command, *as_flags(flags)], label)
@@ -113,8 +114,8 @@ class Scheduler:
 
     def get(self, path: str) -> str:
         """The body of a page, '' unless it is 200."""
-        unverified = ssl._create_unverified_context()  # it makes its certificate itself, at each start
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5.0, context=unverified)
+        context = ssl.create_default_context(cafile=str(self.authority))
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=5.0, context=context)
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
             reply = connection.getresponse()

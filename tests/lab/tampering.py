@@ -72,7 +72,9 @@ class Tampering:
             connection.close()
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self.server.serve_forever, name="tampering", daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, name="tampering", daemon=True
+        ).start()
         return self
 
     def __exit__(

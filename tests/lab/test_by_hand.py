@@ -18,7 +18,7 @@ from tests.lab.api import Api
 from tests.lab.build import ROOT
 from tests.lab.objects import pod
 
-pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("program")]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.usefixtures("program")]
 
 
 def lab(folder: Path, *arguments: str) -> str:
@@ -76,7 +76,6 @@ def test_up_outlives_its_command_schedules_pods_and_down_leaves_nothing(folder: 
     assert "nothing runs" in lab(folder, "down")
 
 
-@pytest.mark.long
 def test_nothing_outlives_a_killed_holder(folder: Path) -> None:
     lab(folder, "up", "--nodes", "5")
     holder = int(folder.with_suffix(".pid").read_text())

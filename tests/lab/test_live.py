@@ -25,6 +25,8 @@ from tests.prometheus.server import Scraped, scraped
 
 Floats = NDArray[np.float32]
 
+pytestmark = pytest.mark.long
+
 NUMBERS = count()
 
 
@@ -68,7 +70,6 @@ def test_a_bound_pod_is_named_for_a_while(live_nodes: ControlPlane, exporters: S
         assert found.column("pods_requested")[found.row_of[NAMES[2]]] == 1.0
 
 
-@pytest.mark.long
 def test_a_week_in_prometheus_gives_the_columns_of_training(live_nodes: ControlPlane, tmp_path: Path) -> None:
     last = running_step(time.time()) + 1  # the recording goes on while the test runs
     usage = np.ascontiguousarray(bitbrains().usage[:, -HISTORY_STEPS - 20 :, : len(NAMES)])

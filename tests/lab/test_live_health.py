@@ -80,6 +80,7 @@ def short(moment: str) -> str:
     return moment.replace("+00:00", "Z")
 
 
+@pytest.mark.long
 def test_incidents_are_told_and_survive_a_restart(empty: ControlPlane, tmp_path: Path) -> None:
     empty.create(node(name) for name in ("a", "b"))
     then = {name: ago(seconds) for name, seconds in (("silent", 600.0), ("killed", 5000.0), ("evicted", 400.0))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from itertools import count
@@ -20,9 +21,7 @@ from tests.lab.objects import Object, pod
 from tests.lab.placing import Placed, bound, names_of, place
 from tests.lab.scheduler import Scheduler, example
 
-OWNERS = 200
-TOLERANCE = 0.14
-"""Four standard deviations of a share over 200 owners."""
+OWNERS = [40, pytest.param(200, marks=pytest.mark.long)]
 SETS = "/apis/apps/v1/namespaces/default/replicasets"
 NUMBERS = count()
 
@@ -45,9 +44,9 @@ def replica_set(name: str) -> Object:
 class Owners:
     """Real ReplicaSets, whose pods are placed round by round, and what was scored in each; a context manager."""
 
-    def __init__(self, plane: ControlPlane, replay: Replay, binds: Binds) -> None:
+    def __init__(self, plane: ControlPlane, replay: Replay, binds: Binds, size: int) -> None:
         self.plane, self.replay, self.binds = plane, replay, binds
-        self.names = [f"owner-{i}" for i in range(OWNERS)]
+        self.names = [f"owner-{i}" for i in range(size)]
         self.done: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -63,8 +62,9 @@ class Owners:
         before = decided(self.replay)
         for name in self.names:
             self.plane.api.patch(f"{SETS}/{name}", {"spec": {"replicas": replicas}})
-        self.binds.wait(replicas * OWNERS)
-        pods = until(lambda: self.all_bound(replicas * OWNERS), 60.0, 0.5)
+        total = replicas * len(self.names)
+        self.binds.wait(total)
+        pods = until(lambda: self.all_bound(total), 60.0, 0.5)
         fresh = {uid_of(one): one for one in pods if uid_of(one) not in self.done}
         self.done |= fresh.keys()
         expected = decided(self.replay) - before
@@ -101,11 +101,17 @@ def owner_of(one: Any) -> str:
     return str(one["metadata"]["ownerReferences"][0]["name"])
 
 
+def tolerance(share: float, owners: int) -> float:
+    """Four standard deviations of a share over so many owners."""
+    return 4.0 * math.sqrt(share * (1.0 - share) / owners)
+
+
+@pytest.mark.parametrize("size", OWNERS)
 def test_the_share_of_owners_that_is_scored_follows_the_rollout_and_an_owner_once_in_stays_in(
-    plane: ControlPlane, recorded: Replay
+    plane: ControlPlane, recorded: Replay, size: int
 ) -> None:
     scheduler, found = Scheduler(plane, example("second-scheduler", extender_url(recorded))), {}
-    with scheduler, Binds(plane) as binds, Owners(plane, recorded, binds) as owners:
+    with scheduler, Binds(plane) as binds, Owners(plane, recorded, binds, size) as owners:
         with recorded.override(rollout_percent=0.0):
             found[0] = owners.round(1)
         with recorded.override(rollout_percent=25.0):
@@ -120,9 +126,9 @@ def test_the_share_of_owners_that_is_scored_follows_the_rollout_and_an_owner_onc
     inside = {
         percent: {name for name, scored in by_owner.items() if scored == {True}} for percent, by_owner in found.items()
     }
-    assert (len(inside[0]), len(inside[100])) == (0, OWNERS)
-    assert abs(len(inside[25]) / OWNERS - 0.25) <= TOLERANCE
-    assert abs(len(inside[60]) / OWNERS - 0.60) <= TOLERANCE
+    assert (len(inside[0]), len(inside[100])) == (0, size)
+    assert abs(len(inside[25]) / size - 0.25) <= tolerance(0.25, size)
+    assert abs(len(inside[60]) / size - 0.60) <= tolerance(0.60, size)
     assert inside[25] <= inside[60]
 
 

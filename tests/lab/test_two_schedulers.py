@@ -17,8 +17,11 @@ from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import node, pod
 from tests.lab.scheduler import Config, Scheduler, example, plain
 
+pytestmark = pytest.mark.long
+
 NODES = 100
 ROOM = 8
+"""Cores of a node; a pod of the burst takes one."""
 LEFT = 2
 """Pods that still fit on a node when the burst comes; there are as many pods in it as fit in all."""
 NAMES = ("default-scheduler", "berth")
@@ -41,7 +44,7 @@ def together(url: str) -> Config:
 def burst(plane: ControlPlane, names: Sequence[str], configs: Sequence[Config]) -> list[Bind]:
     """What is bound of as many pods as fit, half of them for each scheduler, on a nearly full cluster."""
     plane.create(node(name, cpu=str(ROOM), memory="64Gi") for name in names)
-    plane.create(pod(f"there-{i}-{name}", nodeName=name) for name in names for i in range(ROOM - LEFT))
+    plane.create(pod(f"there-{name}", cpu=str(ROOM - LEFT), nodeName=name) for name in names)
     with ExitStack() as running, Binds(plane) as binds:
         for i, config in enumerate(configs):
             running.enter_context(Scheduler(plane, config, name=f"of-{len(configs)}-{i}"))

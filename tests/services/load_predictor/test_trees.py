@@ -24,7 +24,10 @@ assert sys.modules["sklearn"] is sklearn
 """
 
 
-@pytest.mark.parametrize("program", [SERVED, LOADED_BEFORE], ids=["served", "loaded before"])
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param(SERVED, id="served"), pytest.param(LOADED_BEFORE, id="loaded before", marks=pytest.mark.long)],
+)
 def test_scikit_learn_is_not_loaded_with_the_model_and_may_be_otherwise(program: str) -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -13,6 +13,7 @@ from services.placement_scorer.policies import BASELINE, heuristics
 SEEDS = (700, 701, 702, 703)
 
 
+@pytest.mark.long
 def test_it_beats_the_baseline_on_an_unseen_mix(scorer: PlacementScorer, recordings: Recordings) -> None:
     policies = {
         "model": model_policy(scorer),
@@ -27,6 +28,7 @@ def test_it_beats_the_baseline_on_an_unseen_mix(scorer: PlacementScorer, recordi
     assert rewards["model"] - rewards["random"] > 0.34 * abs(rewards["random"])
 
 
+@pytest.mark.long
 def test_a_report_names_every_policy_and_adds_up(recordings: Recordings) -> None:
     report = evaluate(seeds=(710,), mixes=("default",), recordings=recordings)
     figures = report["mixes"]["default"]

@@ -38,7 +38,13 @@ def test_a_running_service_has_not_loaded_it(tiny: Service) -> None:
     assert "/pyarrow/" not in mapped
 
 
-@pytest.mark.parametrize("program", [WANTED_LATER, LOADED_BEFORE], ids=["wanted later", "loaded before"])
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(WANTED_LATER, id="wanted later"),
+        pytest.param(LOADED_BEFORE, id="loaded before", marks=pytest.mark.long),
+    ],
+)
 def test_it_may_be_had_otherwise(program: str) -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -11,7 +11,7 @@ from tests.lab.ports import free_port
 from tests.services.telemetry.process import RunningTelemetry
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def valkey() -> Iterator[ValkeyServer]:
     """A real server for the whole session."""
     with ValkeyServer(port=free_port()) as server:

@@ -52,6 +52,7 @@ def answer(running: RunningTelemetry, pod: str) -> dict[str, Any]:
     return dict(found) if status == 200 else {}
 
 
+@pytest.mark.long
 def test_from_binding_to_history_and_back_after_a_restart(valkey: ValkeyServer, redis: Redis, tmp_path: Path) -> None:
     with keeping(valkey, str(tmp_path)) as running:
         first, second, third = (node["name"] for node in running.ask("/replay/nodes")[1][:3])

@@ -76,6 +76,7 @@ def written(root: Path) -> pa.Table:
     return pa.concat_tables([USAGE.schema.empty_table(), *(kept.read(day) for day in kept.days())])
 
 
+@pytest.mark.long
 def test_what_is_filled_is_what_was_recorded(server: Scraped, tmp_path: Path) -> None:
     done = backfill(tmp_path, server.url)
     assert done.returncode == 0, done.stderr
@@ -118,6 +119,7 @@ class Stalling(Tampering):
         return super().answer(path, body, kind)
 
 
+@pytest.mark.long
 def test_interrupted_it_goes_on_where_it_stopped(server: Scraped, tmp_path: Path) -> None:
     with (
         Stalling(server.port, hours=5) as before,

@@ -50,7 +50,7 @@ def matching(one: dict[str, Any], kind: str, others: list[dict[str, Any]], key: 
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("seed", [11, *(pytest.param(seed, marks=pytest.mark.long) for seed in (12, 13))])
 def test_precision_and_recall_against_injected_faults(tmp_path: Path, seed: int) -> None:
     injector = [sys.executable, "-m", "tests.services.telemetry.history.injector", str(tmp_path / "history")]
     truth_file = tmp_path / "truth.json"

@@ -26,7 +26,7 @@ GIB = 2.0**30
 SOON_S = 30.0
 
 
-@pytest.fixture(scope="module", params=["node", "instance"])
+@pytest.fixture(scope="module", params=["node", pytest.param("instance", marks=pytest.mark.long)])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
     """Three machines: one busy, one idle, one that is not there."""
     with scraped(tmp_path_factory.mktemp("prometheus"), NODES, request.param) as server:
