@@ -54,12 +54,12 @@ check: lint ## that, and fast tests: under a minute
 lab-binary: $(STAMP)
 	$(BIN)/python -m tests.lab.build all
 
-test: $(STAMP) ## that, and everything a normal user's machine can run: 7 to 12 minutes, and as long as 8 more to build the lab once
+test: $(STAMP) ## that, and each promise once on a real mesh and control plane: 6 to 9 minutes, and 8 more to build the lab once
 	$(MAKE) --jobs 2 lint lab-binary
 	$(PYTEST) $(TWO) -m "not timed and $(HERE)"
 	$(PYTEST) -m "timed and $(HERE)"
 
-test-long: $(STAMP) ## full fault and memory lengths
+test-long: $(STAMP) ## full lengths, repeats, and what needs a mesh or a cluster of its own: half an hour
 	$(PYTEST) $(TWO) -m "long and not timed and not train"
 	$(PYTEST) -m "long and timed and not train"
 

@@ -43,13 +43,9 @@ def needs_kserve(case: tuple[str, Path]) -> bool:
     return case[1].name.removesuffix("-values.yaml") in KSERVE_CASES
 
 
-def whole(case: tuple[str, Path]) -> bool:
-    """Whether it is the chart that all others are in, as it comes."""
-    return case[0] == "mesh" and case[1].name == "default-values.yaml"
-
-
-CASES = [case if whole(case) else pytest.param(case, marks=pytest.mark.long) for case in every_case()]
-WITH_HELM_4 = [case for case in every_case() if case[0] == "mesh"]
+CASES = every_case()
+WITH_HELM_4 = [case for case in CASES if case[0] == "mesh"]
+"""All charts are in it."""
 
 
 def path_of(one: Object, namespace: str) -> str:
@@ -71,7 +67,8 @@ def namespace(request: pytest.FixtureRequest, cluster: ControlPlane) -> Iterator
     cluster.api.delete(f"/api/v1/namespaces/{name}")
 
 
-@pytest.mark.parametrize("case", CASES, ids=[named(case) for case in every_case()])
+@pytest.mark.long
+@pytest.mark.parametrize("case", CASES, ids=named)
 def test_a_chart_comes_and_goes(
     request: pytest.FixtureRequest,
     record_property: Callable[[str, object], None],

@@ -133,7 +133,8 @@ def rolling(recorded: Replay) -> Iterator[Rolling]:
         made.close()
 
 
-@pytest.mark.parametrize("spread", ["connections", pytest.param("requests", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("spread", ["connections", "requests"])
 def test_a_rolling_restart_fails_no_call(empty: ControlPlane, rolling: Rolling, names: list[str], spread: str) -> None:
     flags = ["--each-request"] if spread == "requests" else []
     with (
