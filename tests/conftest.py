@@ -11,8 +11,8 @@ hypothesis.settings.load_profile("berth")
 
 TOGETHER = {"lab": "lab", "charts": "charts", "cli": "mesh", "extender": "mesh", "faults": "mesh", "benchmarks": "mesh"}
 """Rooms whose tests share what takes seconds to start, by its name: one worker runs all of them."""
-APART = ("tests/lab/test_faults.py",)
-"""Modules there that bring a mesh of their own, to break it: whoever is free starts a control plane for it."""
+APART = tuple(f"tests/lab/test_{name}.py" for name in ("faults", "live_faults", "live_placement", "by_hand"))
+"""Modules there that bring all they need but a control plane, and take long: whoever is free starts one for them."""
 
 
 class ByRoom(xdist.scheduler.LoadScopeScheduling):  # type: ignore[misc]

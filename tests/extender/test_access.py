@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from berth.access import AT_ONCE_S
 from cli.endpoint import TOKEN_VARIABLE, get_json
 from cli.errors import UnreachableError
 from tests.calls import Replay, pod, scores_of
@@ -13,6 +15,7 @@ from tests.extender.replica import replica
 
 pytestmark = pytest.mark.mesh
 
+PER_SECOND = 4
 BEHIND = ("/v1/state", "/v1/report", "/v1/decisions", "/v1/decisions/x", "/metrics", "/docs", "/openapi.json", "/none")
 
 
@@ -21,7 +24,7 @@ def test_only_who_knows_the_token_reads_and_pods_are_scored_all_the_same(
 ) -> None:
     token = tmp_path / "token"
     token.write_text("s3cret", "utf-8")
-    closed = {"ACCESS__OPEN_TO": "[]", "ACCESS__TOKEN_FILE": str(token), "ACCESS__PER_SECOND": "4"}
+    closed = {"ACCESS__OPEN_TO": "[]", "ACCESS__TOKEN_FILE": str(token), "ACCESS__PER_SECOND": str(PER_SECOND)}
     with replica(replay.mesh, closed) as running:
         caller, shown = running.caller, {"Authorization": "Bearer s3cret"}
         for path in BEHIND:
@@ -41,7 +44,10 @@ def test_only_who_knows_the_token_reads_and_pods_are_scored_all_the_same(
         monkeypatch.setenv(TOKEN_VARIABLE, str(token))
         assert get_json(url)["mode"] == "active"
 
+        started = time.monotonic()
         asked_often = [caller.call("GET", "/v1/state", headers=shown) for _ in range(60)]
-        assert asked_often[-1].status == 429
-        assert asked_often[-1].headers["retry-after"] == "1"
+        most = AT_ONCE_S * PER_SECOND + PER_SECOND * (time.monotonic() - started) + 1
+        refused = [answer for answer in asked_often if answer.status == 429]
+        assert sum(answer.status == 200 for answer in asked_often) == 60 - len(refused) <= most < 60
+        assert {answer.headers["retry-after"] for answer in refused} == {"1"}
         assert caller.filter(asked, names).status == 200

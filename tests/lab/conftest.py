@@ -71,9 +71,12 @@ def recorded(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(autouse=True)
 def fresh_snapshot(request: pytest.FixtureRequest) -> None:
-    """Telemetry keeps no pace of its own here, and a snapshot ages after a minute: each test begins with a new one."""
+    """Telemetry keeps no pace of its own here, and a snapshot ages after a minute: each test begins with a new one. A
+    connection that was idle through others' tests has been ended by the extender."""
     if "recorded" in request.fixturenames:
-        request.getfixturevalue("recorded").publish()
+        replay: Replay = request.getfixturevalue("recorded")
+        replay.caller.close()
+        replay.publish()
 
 
 @pytest.fixture
