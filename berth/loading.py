@@ -9,9 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """What is imported stays: looking for garbage among it again and again takes an eighth of a process's start."""
+    """What is imported stays: looking for garbage among it again and again takes an eighth of a process's start, and
+    once more later stops a model for so long that pods wait in vain. It is left out of later collections too."""
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
