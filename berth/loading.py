@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 
 @contextmanager
@@ -17,3 +19,17 @@ def uncollected() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@contextmanager
+def replaced(package: str, by: ModuleType | None) -> Iterator[None]:
+    """Within, importing `package` gives `by`, or fails where that is None, unless it is loaded already; afterwards it
+    is imported as anywhere."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = by  # type: ignore[assignment]  # None: what the import system takes for "not there"
+    try:
+        yield
+    finally:
+        del sys.modules[package]

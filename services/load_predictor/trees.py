@@ -6,25 +6,9 @@ thirds of the import's time: 2 s of each start on a slow machine.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from berth.loading import replaced
 
-
-@contextmanager
-def missing(package: str) -> Iterator[None]:
-    """Within, importing `package` fails unless it is loaded; afterwards it can be imported."""
-    if package in sys.modules:
-        yield
-        return
-    sys.modules[package] = None  # type: ignore[assignment]  # what the import system takes for "not there"
-    try:
-        yield
-    finally:
-        del sys.modules[package]
-
-
-with missing("sklearn"):
+with replaced("sklearn", None):
     import xgboost
 
 __all__ = ["xgboost"]

@@ -6,10 +6,11 @@ frames, and pandas would be a third of a model service's memory (65 of 178 MB) a
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+
+from berth.loading import replaced
 
 
 class DataFrame:
@@ -22,13 +23,7 @@ class DataFrame:
 @contextmanager
 def without_frames() -> Iterator[None]:
     """Within, importing pandas gives a stand-in unless pandas is loaded; afterwards it is imported as anywhere."""
-    if "pandas" in sys.modules:
-        yield
-        return
     stand_in = ModuleType("pandas", __doc__)
     stand_in.DataFrame = DataFrame  # type: ignore[attr-defined]
-    sys.modules["pandas"] = stand_in
-    try:
+    with replaced("pandas", stand_in):
         yield
-    finally:
-        del sys.modules["pandas"]

@@ -13,7 +13,7 @@ from tests.services.telemetry.process import RunningTelemetry
 
 @pytest.fixture(scope="package")
 def valkey() -> Iterator[ValkeyServer]:
-    """A real server for the whole session."""
+    """A real server for all of these tests."""
     with ValkeyServer(port=free_port()) as server:
         yield server
 
