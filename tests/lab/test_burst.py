@@ -50,7 +50,7 @@ def most_on_a_node(plane: ControlPlane, replicas: list[Replica], names: list[str
     return max(placed.values())
 
 
-@pytest.mark.parametrize("replicas", [1, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.parametrize("replicas", [1, 3])
 def test_no_node_gets_more_than_twice_its_share(empty: ControlPlane, recorded: Replay, replicas: int) -> None:
     with fresh_replicas(recorded, replicas) as running:
         assert most_on_a_node(empty, running, recorded.names[:NODES]) <= LIMIT

@@ -124,7 +124,6 @@ def test_the_extender_is_killed(faulty: Replay, straight: Stream, pods: int) -> 
     assert_gone_and_back(straight.run("extender killed", pods, Fault(kill, recovered=lacks_nothing(faulty))))
 
 
-@pytest.mark.parametrize("pods", [FULL], indirect=True)
 def test_the_extender_restarts(faulty: Replay, straight: Stream, pods: int) -> None:
     restart = partial(faulty.mesh.restart, "extender")
     assert_gone_and_back(straight.run("extender restarted", pods, Fault(restart, recovered=lacks_nothing(faulty))))
@@ -141,7 +140,6 @@ def test_the_extender_is_stopped(faulty: Replay, straight: Stream, pods: int) ->
     assert_ended(faulty, straight, "extender stopped (SIGSTOP)", signal.SIGSTOP, pods)
 
 
-@pytest.mark.parametrize("pods", [FULL], indirect=True)
 def test_the_extender_s_event_loop_hangs(faulty: Replay, straight: Stream, pods: int) -> None:
     run = assert_ended(faulty, straight, "event loop hangs", signal.SIGUSR1, pods)
     assert run.slow_s < 6.0  # its own watchdog is quicker than who asks from outside
@@ -158,14 +156,16 @@ def assert_ended(faulty: Replay, straight: Stream, case: str, number: signal.Sig
     return run
 
 
-@pytest.mark.parametrize(("mode", "pods"), lengths(MODES[1:], ["black hole"]), indirect=["pods"])
+@pytest.mark.parametrize(("mode", "pods"), lengths(MODES[1:], MODES[1:4]), indirect=["pods"])
 def test_answers_are_spoiled(tampering: Tampering, spoiled: Stream, mode: str, pods: int) -> None:
     turn = partial(tampering.turn, mode)
     fault = Fault(turn, lambda: tampering.met, int(SICK * pods), partial(tampering.turn, "pass"))
     assert_gone_and_back(spoiled.run(mode, pods, fault))
 
 
-@pytest.mark.parametrize(("name", "pods"), lengths([*MODELS, "valkey"], []), indirect=["pods"])
+@pytest.mark.parametrize(
+    ("name", "pods"), lengths([*MODELS, "valkey"], ["placement-scorer", "valkey"]), indirect=["pods"]
+)
 def test_something_behind_the_extender_is_killed(faulty: Replay, straight: Stream, name: str, pods: int) -> None:
     before = faulty.mesh.pid(name)
     fault = Fault(partial(faulty.mesh.kill, name), recovered=lacks_nothing(faulty))

@@ -19,7 +19,7 @@ from tests.lab.scheduler import Scheduler, example, scores_alone
 
 ROOM = 8
 """Pods that fit on a node."""
-MORE = [200, pytest.param(1000, marks=pytest.mark.long)]
+MORE = 1000
 """Pods beyond those that fit."""
 HARSH = {
     "FILTER__ENABLED": "true",
@@ -64,21 +64,18 @@ def small(name: str) -> Object:
 
 
 @pytest.mark.usefixtures("scheduler")
-@pytest.mark.parametrize("more", MORE)
-def test_of_too_many_pods_as_many_are_bound_as_fit(
-    empty: ControlPlane, names: list[str], harsh: Replica, more: int
-) -> None:
+def test_of_too_many_pods_as_many_are_bound_as_fit(empty: ControlPlane, names: list[str], harsh: Replica) -> None:
     before, first, later = removed(harsh), names[:20], names[20:]
     empty.create(small(name) for name in first)
     with Binds(empty) as binds:
-        empty.create(pod(f"many-{i}") for i in range(ROOM * len(first) + more))
+        empty.create(pod(f"many-{i}") for i in range(ROOM * len(first) + MORE))
         binds.wait(ROOM * len(first))
-        until(lambda: waiting(empty) == more, 60.0, 0.5)
+        until(lambda: waiting(empty) == MORE, 60.0, 0.5)
         assert Counter(binds.node_of.values()) == dict.fromkeys(first, ROOM)
         assert removed(harsh) > before
         empty.create(small(name) for name in later)
         binds.wait(ROOM * len(names))
-        until(lambda: waiting(empty) == more - ROOM * len(later), 60.0, 0.5)
+        until(lambda: waiting(empty) == MORE - ROOM * len(later), 60.0, 0.5)
         assert Counter(binds.node_of.values()) == dict.fromkeys(names, ROOM)
 
 

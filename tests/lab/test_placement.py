@@ -149,9 +149,7 @@ def neutral(replay: Replay, reason: str) -> float:
     return replay.caller.metrics("berth_pods_total").get(("neutral", reason), 0.0)
 
 
-@pytest.mark.parametrize(
-    "priority", ["system-node-critical", pytest.param("system-cluster-critical", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("priority", ["system-node-critical", "system-cluster-critical"])
 def test_a_system_critical_pod_is_bound_and_not_scored(plane: ControlPlane, recorded: Replay, priority: str) -> None:
     meta = {"namespace": "kube-system"}
     pods = [pod(f"critical-{i}", cpu=f"{i + 1}00m", meta=meta, priorityClassName=priority) for i in range(10)]

@@ -43,7 +43,7 @@ def answers(running: Replica, verb: str) -> float:
     return running.caller.metrics("berth_answers_total").get(("200", verb), 0.0)
 
 
-@pytest.mark.parametrize("count", [pytest.param(2, marks=pytest.mark.long), 3])
+@pytest.mark.parametrize("count", [2, 3])
 def test_the_verbs_of_one_pod_reach_different_replicas(
     empty: ControlPlane, recorded: Replay, names: list[str], count: int
 ) -> None:
@@ -133,8 +133,7 @@ def rolling(recorded: Replay) -> Iterator[Rolling]:
         made.close()
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("spread", ["connections", "requests"])
+@pytest.mark.parametrize("spread", [pytest.param("connections", marks=pytest.mark.long), "requests"])
 def test_a_rolling_restart_fails_no_call(empty: ControlPlane, rolling: Rolling, names: list[str], spread: str) -> None:
     flags = ["--each-request"] if spread == "requests" else []
     with (

@@ -67,9 +67,9 @@ def test_with_a_certificate_of_the_right_authority_pods_are_scored(
 @pytest.mark.parametrize(
     ("authority", "client"),
     [
-        pytest.param("ours", "theirs", id="client certificate of another authority", marks=pytest.mark.long),
+        pytest.param("ours", "theirs", id="client certificate of another authority"),
         pytest.param("ours", "", id="no client certificate"),
-        pytest.param("theirs", "ours", id="extender certificate of another authority", marks=pytest.mark.long),
+        pytest.param("theirs", "ours", id="extender certificate of another authority"),
     ],
 )
 def test_who_is_not_trusted_is_refused_and_pods_are_bound_all_the_same(

@@ -17,8 +17,6 @@ from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import node, pod
 from tests.lab.scheduler import Config, Scheduler, example, plain
 
-pytestmark = pytest.mark.long
-
 NODES = 100
 ROOM = 8
 """Cores of a node; a pod of the burst takes one."""
