@@ -31,8 +31,6 @@ pytestmark = pytest.mark.process
 NODES = tuple(f"past-{i}" for i in range(5))
 CORES, MEMORY = 8, 32.0 * 2**30
 STEPS = 2 * 288 + 24
-NOW = datetime.now(UTC)
-LAST = int(NOW.timestamp()) // STEP_S
 INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 """Tests that a shell runs in the background have SIGINT ignored, and hand that on to their processes."""
 
@@ -52,8 +50,14 @@ def recorded() -> NDArray[np.float32]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
-    history = blocks_of(NODES, CORES, MEMORY, recorded(), LAST)
+def last() -> int:
+    """The newest step that is recorded, as the server starts: what pytest has collected may wait for half an hour."""
+    return int(time.time()) // STEP_S
+
+
+@pytest.fixture(scope="module")
+def server(last: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+    history = blocks_of(NODES, CORES, MEMORY, recorded(), last)
     with scraped(tmp_path_factory.mktemp("prometheus"), (), history=history) as running:
         yield running
 
@@ -77,7 +81,7 @@ def written(root: Path) -> pa.Table:
 
 
 @pytest.mark.long
-def test_what_is_filled_is_what_was_recorded(server: Scraped, tmp_path: Path) -> None:
+def test_what_is_filled_is_what_was_recorded(server: Scraped, last: int, tmp_path: Path) -> None:
     done = backfill(tmp_path, server.url)
     assert done.returncode == 0, done.stderr
     assert "24 hours filled" in done.stdout
@@ -90,7 +94,7 @@ def test_what_is_filled_is_what_was_recorded(server: Scraped, tmp_path: Path) ->
     assert 24 * 12 - 2 <= max(step for _, step in cpu) - first <= 24 * 12
     for step in range(first + 1, first + 24 * 12 - 2):
         for column, node in enumerate(NODES):
-            expected = usage[0, step - LAST - 1, column] * CORES
+            expected = usage[0, step - last - 1, column] * CORES
             assert np.isnan(expected) or cpu[node, step] == pytest.approx(expected, abs=0.002)
     assert {row["told_by"] for row in rows} == {f"node={node}" for node in NODES}
 
