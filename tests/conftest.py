@@ -26,3 +26,8 @@ class ByRoom(xdist.scheduler.LoadScopeScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByRoom:
     """pytest-xdist's hook: what `--dist` names is not asked."""
     return ByRoom(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The lab first: it is the longest of what stays together; begun last, it would leave the other workers idle."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/lab/"))
