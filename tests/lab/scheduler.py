@@ -57,6 +57,14 @@ def scores_alone(config: Config) -> Config:
     return made
 
 
+def patient(config: Mapping[str, Any]) -> Config:
+    """The same with time for its extenders: what fails then is a connection or an answer, not a busy machine."""
+    made: Config = copy.deepcopy(dict(config))
+    for extender in made.get("extenders", []):
+        extender["httpTimeout"] = "10s"
+    return made
+
+
 class Scheduler:
     """A running kube-scheduler; a context manager. elect: as the configuration says, not at once as the only one.
     kubeconfig: of whom it acts as, the lab's administrator without one."""

@@ -12,7 +12,7 @@ from tests.lab.berth import fresh_replicas, url_at
 from tests.lab.binds import Binds
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import node, pod
-from tests.lab.scheduler import Config, Scheduler, example, scores_alone
+from tests.lab.scheduler import Config, Scheduler, example, patient, scores_alone
 from tests.mesh import PATIENT
 
 NODES = 120
@@ -31,9 +31,9 @@ def extender(recorded: Replay) -> Iterator[Replica]:
 
 def config(form: str, extender: Replica) -> Config:
     """A kube-scheduler named after the form."""
-    made = scores_alone(example("second-scheduler", url_at(extender.port)))
+    made = patient(scores_alone(example("second-scheduler", url_at(extender.port))))
     made["profiles"][0]["schedulerName"] = form
-    made["extenders"][0] |= {"nodeCacheCapable": FORMS[form], "httpTimeout": "5s"}
+    made["extenders"][0]["nodeCacheCapable"] = FORMS[form]
     return made
 
 

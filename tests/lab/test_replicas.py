@@ -17,18 +17,16 @@ from tests.lab.berth import balancer, fresh_replicas, url_at
 from tests.lab.binds import Binds
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import node, pod
-from tests.lab.scheduler import Config, Scheduler, example, scores_alone
+from tests.lab.scheduler import Config, Scheduler, example, patient, scores_alone
 
 DRAIN = {"SERVER__DRAIN_S": "1.0"}
 EVERY_S = 0.2
 NONE_FAILED = {"filter": 0, "prioritize": 0}
 
 
-def patient(port: int) -> Config:
-    """Berth alone scores; a call may take long: what fails here is a connection, not a busy machine's patience."""
-    config = scores_alone(example("second-scheduler", url_at(port)))
-    config["extenders"][0]["httpTimeout"] = "5s"
-    return config
+def configured(port: int) -> Config:
+    """Berth alone scores."""
+    return patient(scores_alone(example("second-scheduler", url_at(port))))
 
 
 @pytest.fixture
@@ -51,7 +49,7 @@ def test_the_verbs_of_one_pod_reach_different_replicas(
     with (
         fresh_replicas(recorded, count) as replicas,
         balancer(empty, [running.port for running in replicas], "--each-request") as (port, process),
-        Scheduler(empty, patient(port)) as scheduler,
+        Scheduler(empty, configured(port)) as scheduler,
         Binds(empty) as binds,
     ):
         empty.create(pod(f"spread-{i}") for i in range(pods))
@@ -138,7 +136,7 @@ def test_a_rolling_restart_fails_no_call(empty: ControlPlane, rolling: Rolling, 
     flags = ["--each-request"] if spread == "requests" else []
     with (
         balancer(empty, rolling.ports, *flags) as (port, process),
-        Scheduler(empty, patient(port)) as scheduler,
+        Scheduler(empty, configured(port)) as scheduler,
         Binds(empty) as binds,
     ):
         with Load(empty) as load:

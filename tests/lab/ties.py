@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.lab.scheduler import Config
+from tests.lab.scheduler import Config, patient
 
 COARSE = 100
 """Weight of the plugins that look at requests. Their scores are integers: two nodes differ by nothing or by at least
 this, and a node's own preference (1 to 100, all different) can never make up for it nor come out even."""
-PATIENT = "10s"
-"""For an extender's answer: what a busy machine adds is not what is compared."""
 HOSTNAME = "kubernetes.io/hostname"
 
 
@@ -20,7 +17,7 @@ def without_ties(config: Mapping[str, Any], nodes: Sequence[str], weight: int = 
     """The configuration with at most 100 nodes, all of them looked at, each with a preference of its own. weight: of
     the extender, beside plugins that now count COARSE times as much; 0 raises it by that."""
     assert 1 <= len(nodes) <= 100
-    made: Config = copy.deepcopy(dict(config))
+    made = patient(config)
     made["percentageOfNodesToScore"] = 100
     for profile in made["profiles"]:
         fit, balance = ({"name": f"NodeResources{name}", "weight": COARSE} for name in ("Fit", "BalancedAllocation"))
@@ -30,7 +27,6 @@ def without_ties(config: Mapping[str, Any], nodes: Sequence[str], weight: int = 
         profile["pluginConfig"] = [{"name": "NodeAffinity", "args": {"addedAffinity": preferences(nodes)}}]
     for extender in made.get("extenders", []):
         extender["weight"] = weight or extender["weight"] * COARSE
-        extender["httpTimeout"] = PATIENT
     return made
 
 
