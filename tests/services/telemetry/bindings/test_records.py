@@ -37,7 +37,8 @@ async def test_older_records_are_left_out(redis: Redis) -> None:
 
 async def test_a_stream_that_was_lost_is_read_from_its_start(redis: Redis) -> None:
     stream = RecordStream(redis, time.time() - 60.0)
-    await redis.xadd(DECISIONS_STREAM, {b"d": b"before"})
+    a_second_ago = int((time.time() - 1.0) * 1000.0)  # within one millisecond both would have the same id
+    await redis.xadd(DECISIONS_STREAM, {b"d": b"before"}, id=f"{a_second_ago}-0")
     assert (await stream.read())[0] == [b"before"]
     await redis.flushdb()
     assert await stream.read() == ([], 0)
