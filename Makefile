@@ -44,24 +44,24 @@ lint: $(STAMP) ## lint, types, floors, stubs
 	$(BIN)/python -m charts.schema --check
 
 HERE := not long and not train and not images
-# Three at once (tests/conftest.py says what stays together, and what comes first): they wait for processes a good part of
-# their time, and two leave a fifth of two cores idle. Not by their number of tests: the lab's faults, few and long, would
-# come last and leave the others idle. What measures time or memory runs by itself.
-THREE := --numprocesses 3 --no-loadscope-reorder
+# Two at once (tests/conftest.py says what stays together, and what comes first); what measures time or memory runs by itself.
+# Not by their number of tests: the lab's faults, few and long, would come last and leave one worker idle. A third worker saves
+# half a minute, and now and then a pod's call takes 200 ms.
+TWO := --numprocesses 2 --no-loadscope-reorder
 
 check: lint ## that, and fast tests: under a minute
-	$(PYTEST) -q --numprocesses 2 -m "not mesh and not lab and not process and not timed and $(HERE)"
+	$(PYTEST) -q $(TWO) -m "not mesh and not lab and not process and not timed and $(HERE)"
 
 lab-binary: $(STAMP)
 	$(BIN)/python -m tests.lab.build all
 
-test: $(STAMP) ## that, and each promise once on a real mesh and control plane: 5 to 7 minutes, and 8 more to build the lab once
+test: $(STAMP) ## that, and each promise once on a real mesh and control plane: 6 to 8 minutes, and 8 more to build the lab once
 	$(MAKE) --jobs 2 lint lab-binary
-	$(PYTEST) $(THREE) -m "not timed and $(HERE)"
+	$(PYTEST) $(TWO) -m "not timed and $(HERE)"
 	$(PYTEST) -m "timed and $(HERE)"
 
 test-long: $(STAMP) ## full lengths, repeats, and what needs a mesh or a cluster of its own: half an hour
-	$(PYTEST) $(THREE) -m "long and not timed and not train"
+	$(PYTEST) $(TWO) -m "long and not timed and not train"
 	$(PYTEST) -m "long and timed and not train"
 
 # Torch is 5 GB: its own environment, made when asked for.
