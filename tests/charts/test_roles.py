@@ -20,7 +20,7 @@ from tests.lab.credentials import private
 from tests.lab.objects import pod
 from tests.lab.placing import place
 from tests.lab.ports import free_port
-from tests.lab.scheduler import Scheduler, patient
+from tests.lab.scheduler import Scheduler
 from tests.services.telemetry.process import RunningTelemetry, published
 
 NAMESPACE = "berth-roles"
@@ -86,9 +86,8 @@ def test_the_charts_kube_scheduler_schedules_through_berth_with_its_own_role(
     (extender,) = config["extenders"]
     assert extender["urlPrefix"] == f"http://berth-extender.{NAMESPACE}.svc:8888/scheduler"
     extender["urlPrefix"] = extender_url(mesh)  # no kubelet runs the chart's extender, and nobody resolves its name
-    assert extender["httpTimeout"] == "200ms"
     account = kubeconfig_of(installed, "berth-scheduler", tmp_path)
-    with Scheduler(installed, patient(config), elect=True, kubeconfig=account) as scheduler:
+    with Scheduler(installed, config, elect=True, kubeconfig=account) as scheduler:
         found = place(installed, [pod(f"asks-{i}", cpu="100m") for i in range(20)])
         assert scheduler.failed_calls() == {"filter": 0, "prioritize": 0}
         for name in found:

@@ -61,7 +61,7 @@ def patient(config: Mapping[str, Any]) -> Config:
     """The same with time for its extenders: what fails then is a connection or an answer, not a busy machine."""
     made: Config = copy.deepcopy(dict(config))
     for extender in made.get("extenders", []):
-        extender["httpTimeout"] = "10s"
+        extender["httpTimeout"] = "5s"
     return made
 
 

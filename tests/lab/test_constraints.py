@@ -14,7 +14,7 @@ from tests.lab.berth import fresh_replicas, url_at
 from tests.lab.binds import Binds
 from tests.lab.control_plane import ControlPlane
 from tests.lab.objects import Object, node, pod
-from tests.lab.scheduler import Scheduler, example, patient, scores_alone
+from tests.lab.scheduler import Scheduler, example, scores_alone
 
 ZONE = "topology.kubernetes.io/zone"
 HOST = "kubernetes.io/hostname"
@@ -32,8 +32,7 @@ def extender(recorded: Replay) -> Iterator[Replica]:
 @pytest.fixture(scope="module")
 def scheduler(second_plane: ControlPlane, extender: Replica) -> Iterator[Scheduler]:
     """kube-scheduler with every filter plugin and no score plugin: Berth alone chooses among feasible nodes."""
-    config = patient(scores_alone(example("second-scheduler", url_at(extender.port))))
-    with Scheduler(second_plane, config) as running:
+    with Scheduler(second_plane, scores_alone(example("second-scheduler", url_at(extender.port)))) as running:
         yield running
 
 
